@@ -1,0 +1,63 @@
+"""The one shape that every channel has. Adding a channel: CONTRIBUTING.md, "Add a channel"."""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+
+from bot.core.values import Address, Incoming, Message
+
+# The inbox's door: returns once the event is stored, so that the channel may acknowledge it to the platform.
+Receive = Callable[[Incoming], Awaitable[None]]
+
+
+class SendFailed(Exception):
+    """A message did not go out, or nobody can tell.
+
+    `reason` is a short word for records (`blocked`, `rate_limited`, `unknown_outcome`, `quota`, `refused`, `unreachable`).
+    `permanent`: this address will never work again. `retry_after`: seconds to wait before trying this chat again.
+    `sent`: "no" (surely not delivered) or "unknown" (the answer was lost on the way).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        sent: Literal["no", "unknown"] = "no",
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.sent = sent
+
+
+class Channel(Protocol):
+    """One way to reach patients. `send` is the only verb the core of the product needs."""
+
+    name: str  # "telegram", "line", "web", "console": the first part of an Address
+    platform: str  # the name as patients know it
+    retry_keys: bool  # whether the platform recognises a repeated send by its retry key
+
+    async def send(
+        self, address: Address, message: Message, *, reply_handle: str | None = None, retry_key: str | None = None
+    ) -> None:
+        """Deliver one message. Raises SendFailed; never anything else for a platform's or the network's fault.
+
+        `reply_handle` is the Incoming's: a fresh reply may be free or faster. `retry_key` is a UUID that stays the same
+        over all tries of one message; channels whose platform knows no such key ignore it.
+        """
+
+    async def typing(self, address: Address) -> None:
+        """Show that an answer is on its way. Never raises."""
+
+    async def start(self, receive: Receive) -> None:
+        """Begin to take in events; returns when ready."""
+
+    async def stop(self) -> None:
+        """Stop taking in events and close connections."""
+
+
+def utc_now() -> dt.datetime:
+    """The clock of the shells; tests pass their own."""
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,22 @@
+"""What a button carries: `verb` or `verb:argument`, ASCII, at most 48 bytes so that a channel may sign it."""
+
+from bot.core.values import Button
+from bot.core.wording import Wording
+
+
+def button(words: Wording, key: str, action: str) -> Button:
+    return Button(words(key), action)
+
+
+def split(action: str) -> tuple[str, str]:
+    """`date:2026-11-20` -> (`date`, `2026-11-20`)."""
+    verb, _, argument = action.partition(":")
+    return verb, argument
+
+
+# Verbs without an argument that a patient can also reach by command or menu, and the service word each stands for.
+MENU = {
+    "start": "start", "help": "help", "date": "set_date", "reminders": "my_reminders", "person": "person",
+    "privacy": "privacy", "data": "my_data", "language": "change_language", "pause": "pause", "resume": "resume",
+    "stop": "stop", "delete": "delete_data", "source": "source", "book": "book",
+}  # fmt: skip

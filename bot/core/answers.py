@@ -1,0 +1,61 @@
+"""An entry of the FAQ as the message a patient reads."""
+
+from bot.core.actions import button
+from bot.core.values import Button, Message
+from bot.core.wording import Wording
+from intents.faq import URGENCIES, Entry, RedFlag, Urgency
+from intents.types import Match
+
+RELATED = 3
+CHOICES = 3
+
+
+def urgency_on(entry: Entry, day: int | None) -> Urgency:
+    """The entry's urgency, raised by the window that holds on recovery day `day`."""
+    window = entry.window(day)
+    return max(entry.urgency, window.urgency if window else "routine", key=URGENCIES.index)
+
+
+def answer(entry: Entry, words: Wording, day: int | None) -> Message:
+    """What holds today first, then the answer, then where it comes from; related questions as buttons."""
+    window = entry.window(day)
+    parts = [words.text(window.text)] if window else []
+    parts += [words.text(entry.answer), source_line(entry, words)]
+    buttons = [entry_button(words, words.faq.entries[id]) for id in entry.see_also[:RELATED]]
+    if buttons:
+        parts.append(words("related"))
+    if urgency_on(entry, day) != "routine" or entry.group == "clinic":
+        buttons.insert(0, button(words, "btn_person", "person"))
+    return Message("\n\n".join(parts), tuple(buttons))
+
+
+def source_line(entry: Entry, words: Wording) -> str:
+    """Where the answer comes from, and when it was reviewed."""
+    sources = words.faq.file.sources
+    labels = [words.text(sources[id].label) for id in entry.sources]
+    named = ", ".join(dict.fromkeys(labels))
+    if entry.beyond or not named:
+        return words("source_unreviewed", sources=named or words.text(words.faq.clinic.name))
+    return words("source_line", sources=named, date=words.date(entry.reviewed.on))
+
+
+def entry_button(words: Wording, entry: Entry) -> Button:
+    return Button(words.text(entry.label), f"entry:{entry.id}")
+
+
+def choices(matches: tuple[Match, ...], words: Wording) -> Message:
+    """Not sure: up to three topics in the patient's words, the urgent signs, and the way to a person."""
+    entries = [words.faq.entries[match.id] for match in matches[:CHOICES]]
+    buttons = [entry_button(words, entry) for entry in entries]
+    buttons += [button(words, "btn_none", "none"), button(words, "btn_person", "person")]
+    return Message(f"{words('choices')}\n\n{words('urgent_signs')}", tuple(buttons))
+
+
+def unknown(words: Wording) -> Message:
+    """Nothing reviewed fits: said honestly, with the urgent signs and the way to a person."""
+    return Message(f"{words('unknown')}\n\n{words('urgent_signs')}", (button(words, "btn_person", "person"), button(words, "btn_help", "help")))
+
+
+def danger(flag: RedFlag, words: Wording) -> Message:
+    """What to do now. Nothing else stands in this message."""
+    return Message(words.text(flag.reply), (button(words, "btn_person", "person"),))

@@ -1,0 +1,355 @@
+"""What to say and do about one incoming event: a plain function on plain values.
+
+Order is safety: a danger sign in the text wins over everything, then a person of the clinic who has taken over,
+then what a button or a typed label asks for, then a date, the small words of service, and the FAQ.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+
+from bot.core import answers, journey
+from bot.core.actions import MENU, button, split
+from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
+from bot.core.hours import is_open, next_opening
+from bot.core.recovery import local_date, recovery_day
+from bot.core.values import (
+    Button,
+    Context,
+    DatePicker,
+    Decision,
+    Effect,
+    EraseAll,
+    GiveConsent,
+    Incoming,
+    Message,
+    OpenAlert,
+    RecordUnanswered,
+    SetDetail,
+    SetLanguage,
+    SetProcedureDate,
+    SetReminders,
+    Unreachable,
+)
+from bot.core.wording import Wording
+from intents.faq import Faq
+from intents.languages import DEFAULT_LANGUAGE, LANGUAGES
+from intents.types import Understanding
+
+MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from elsewhere
+
+
+def decide(event: Incoming, meaning: Understanding | None, context: Context, faq: Faq) -> Decision:
+    """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
+    words = _words(meaning, event, context, faq)
+    if meaning and meaning.outcome == "danger":
+        return _danger(meaning, words)
+    if event.kind == "left":
+        return Decision((), (Unreachable(),), "left")
+    if context.taken_over:
+        return Decision((), (), "taken_over")
+    if event.kind == "joined":
+        return _start(words, context)
+    if event.kind == "action":
+        return _action(event.action, words, context, event)
+    if meaning is None or not meaning.text.strip():
+        return _without_words(event, words)
+    if len(event.text) > MAX_TEXT:
+        return _say(words("too_long") + "\n\n" + words("urgent_signs"), outcome="too_long")
+    return _text(event, meaning, words, context)
+
+
+def _words(meaning: Understanding | None, event: Incoming, context: Context, faq: Faq) -> Wording:
+    patient = context.patient
+    hint = (event.language_hint or "").replace("_", "-")
+    language = patient.language or (hint.split("-")[0] if hint.split("-")[0] in faq.languages else faq.languages[0])
+    traditional = patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
+    if meaning and meaning.text.strip():
+        if meaning.language == "zh" and language != "zh":
+            traditional = meaning.traditional
+        elif meaning.language == "zh":
+            traditional = meaning.traditional or traditional
+        language = meaning.language
+    if language not in faq.languages:
+        language = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in faq.languages else faq.languages[0]
+    return Wording(faq, language, traditional, context.platform)
+
+
+def _say(text: str, *buttons: Button, outcome: str, effects: tuple[Effect, ...] = (), picker: DatePicker | None = None) -> Decision:
+    return Decision((Message(text, buttons, picker),), effects, outcome)
+
+
+# --- danger, and what has no words
+
+
+def _danger(meaning: Understanding, words: Wording) -> Decision:
+    flag = words.faq.red_flags.get(meaning.red_flag or "")
+    reply = answers.danger(flag, words) if flag else Message(words("error"), (button(words, "btn_person", "person"),))
+    alert = OpenAlert("danger", meaning.urgency, meaning.red_flag, meaning.text)
+    return Decision((reply,), (alert,), "danger", entry=meaning.red_flag)
+
+
+def _without_words(event: Incoming, words: Wording) -> Decision:
+    key = f"unsupported_{event.kind}" if event.kind in ("photo", "voice", "sticker") else "unsupported_other"
+    if event.kind in ("text", "edited"):
+        key = "empty"
+    return _say(words(key), button(words, "btn_person", "person"), button(words, "btn_help", "help"), outcome=key)
+
+
+# --- words
+
+
+def _text(event: Incoming, meaning: Understanding, words: Wording, context: Context) -> Decision:
+    typed = _typed_label(event.text, context.last_buttons)
+    if typed:
+        return _action(typed, words, context, event)
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    reading = read_date(event.text, words.language, local_date(context.now, zone))
+    if reading.kind != "none":
+        return _date(reading, event.text, words, context)
+    if meaning.service:
+        return _service(meaning.service, words, context, event)
+    match meaning.outcome:
+        case "answer":
+            return _answer(meaning.matches[0].id, words, context, meaning.matches[0].score)
+        case "choices":
+            message = answers.choices(meaning.matches, words)
+            record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
+            return Decision((message,), (record,), "choices")
+        case "smalltalk":
+            return _say(words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk")
+        case _:
+            record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
+            return Decision((answers.unknown(words),), (record,), "unknown")
+
+
+def _typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
+    """The action of the button whose label, or number, was typed instead of tapped."""
+    wanted = text.strip().casefold()
+    for number, offered in enumerate(buttons, 1):
+        if wanted in (offered.label.casefold(), str(number)):
+            return offered.action
+    return None
+
+
+def _answer(entry_id: str, words: Wording, context: Context, score: float | None = None) -> Decision:
+    entry = words.faq.entries.get(entry_id)
+    if entry is None:  # a button older than the FAQ
+        return Decision((answers.unknown(words),), (), "unknown")
+    day = _day(words, context)
+    return Decision((answers.answer(entry, words, day),), (), "answer", entry=entry.id, score=score)
+
+
+def _day(words: Wording, context: Context) -> int | None:
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    return recovery_day(context.patient.procedure_date, context.now, zone)
+
+
+# --- buttons, commands and words of service
+
+
+def _action(action: str, words: Wording, context: Context, event: Incoming) -> Decision:
+    verb, argument = split(action)
+    match verb:
+        case "entry":
+            return _answer(argument, words, context)
+        case "lang":
+            return _language(argument, words, context)
+        case "date" if argument:
+            try:
+                reading = DateReading("found", (dt.date.fromisoformat(argument),))
+            except ValueError:
+                reading = DateReading("impossible")
+            return _date(reading, argument, words, context)
+        case "consent":
+            return _consent(argument, words, context)
+        case "delete" if argument:
+            return _delete(argument, words)
+        case "detail":
+            key = "reminders_detail_on" if argument == "on" else "reminders_detail_off"
+            return _say(words(key), outcome="detail", effects=(SetDetail(argument == "on"),))
+        case "none":
+            person = button(words, "btn_person", "person")
+            return _say(f"{words('choices_none')}\n\n{words('urgent_signs')}", person, outcome="none")
+        case _:
+            return _service(MENU.get(verb, "help"), words, context, event)
+
+
+def _service(service: str, words: Wording, context: Context, event: Incoming) -> Decision:
+    handler = _SERVICES.get(service)
+    return handler(words, context, event) if handler else _help(words, context, event)
+
+
+def _start(words: Wording, context: Context) -> Decision:
+    greeting = Message(words("greeting"), (button(words, "btn_date", "date"), button(words, "btn_person", "person"), button(words, "btn_help", "help")))
+    if context.patient.language:
+        return Decision((greeting,), (), "start")
+    return Decision((greeting, _language_choice(words)), (), "start")
+
+
+def _language_choice(words: Wording) -> Message:
+    buttons = [Button(LANGUAGES[code].name, f"lang:{code}") for code in words.faq.languages]
+    if "zh" in words.faq.languages:
+        buttons[-1:] = [b for b in buttons[-1:] if b.action != "lang:zh"]
+        buttons = [b for b in buttons if b.action != "lang:zh"]
+        buttons += [Button("简体中文", "lang:zh"), Button("繁體中文", "lang:zh-Hant")]
+    return Message(words("choose_language"), tuple(buttons))
+
+
+def _language(argument: str, words: Wording, context: Context) -> Decision:
+    code, _, script = argument.partition("-")
+    if code not in words.faq.languages:
+        return Decision((_language_choice(words),), (), "language")
+    chosen = Wording(words.faq, code, script == "Hant", words.platform)
+    return _say(chosen("language_set"), button(chosen, "btn_help", "help"), outcome="language", effects=(SetLanguage(code, script == "Hant"),))
+
+
+def _help(words: Wording, context: Context, event: Incoming) -> Decision:
+    rows = (("btn_date", "date"), ("btn_reminders", "reminders"), ("btn_person", "person"), ("btn_privacy", "privacy"), ("btn_data", "data"), ("btn_language", "language"))
+    return _say(words("help"), *(button(words, key, action) for key, action in rows), outcome="help")
+
+
+def _person(words: Wording, context: Context, event: Incoming) -> Decision:
+    alert = OpenAlert("person", "call", None, event.text)
+    clinic = words.faq.clinic
+    if not context.staff_reachable:
+        return _say(words("person_unreachable"), outcome="person", effects=(alert,))
+    if is_open(clinic, context.now):
+        return _say(words("person_open"), outcome="person", effects=(alert,))
+    opening = next_opening(clinic, context.now)
+    when = words.moment(opening) if opening else "-"
+    return _say(words("person_closed", next_open=when), outcome="person", effects=(alert,))
+
+
+def _ask_date(words: Wording, context: Context, event: Incoming) -> Decision:
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    today = local_date(context.now, zone)
+    picker = DatePicker(words("btn_date"), today - dt.timedelta(days=PAST_DAYS - 1), today + dt.timedelta(days=FUTURE_DAYS), context.patient.procedure_date or today)
+    buttons = (
+        button(words, "btn_today", f"date:{today}"),
+        button(words, "btn_yesterday", f"date:{today - dt.timedelta(days=1)}"),
+    )
+    return _say(words("ask_date"), *buttons, outcome="ask_date", picker=picker)
+
+
+def _date(reading: DateReading, typed: str, words: Wording, context: Context) -> Decision:
+    if reading.kind == "impossible":
+        return _say(words("date_impossible", text=typed[:60]), button(words, "btn_date", "date"), outcome="date_impossible")
+    if reading.kind == "ambiguous":
+        buttons = (Button(words.date(date)[:20], f"date:{date}") for date in reading.dates)
+        return _say(words("date_ambiguous"), *buttons, outcome="date_ambiguous")
+    date = reading.dates[0]
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    days = (local_date(context.now, zone) - date).days
+    if days >= PAST_DAYS:
+        return _say(words("date_too_old", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_old")
+    if days < -FUTURE_DAYS:
+        return _say(words("date_too_far", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_far")
+    if context.patient.consent_at is None:
+        buttons = (button(words, "btn_agree", f"consent:{date}"), button(words, "btn_decline", "consent:no"), button(words, "btn_privacy", "privacy"))
+        return _say(words("consent_ask"), *buttons, outcome="consent_ask")
+    return Decision((_date_saved(date, days, words),), (SetLanguage(words.language, words.traditional), SetProcedureDate(date)), "date")
+
+
+def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
+    reminders = button(words, "btn_reminders", "reminders")
+    if days < 0:
+        return Message(words("date_saved_future", date=words.date(date)), (reminders,))
+    return Message(words("date_saved", date=words.date(date), day=days), (reminders,))
+
+
+def _consent(argument: str, words: Wording, context: Context) -> Decision:
+    if argument in ("no", ""):
+        return _say(words("consent_declined"), outcome="consent_declined")
+    try:
+        date = dt.date.fromisoformat(argument)
+    except ValueError:
+        return _say(words("date_not_understood"), outcome="consent")
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    days = (local_date(context.now, zone) - date).days
+    if not -FUTURE_DAYS <= days < PAST_DAYS:  # the button waited too long
+        return _ask_date_again(words, date)
+    effects: tuple[Effect, ...] = (GiveConsent(), SetLanguage(words.language, words.traditional), SetProcedureDate(date))
+    return Decision((Message(words("consent_thanks")), _date_saved(date, days, words)), effects, "consent")
+
+
+def _ask_date_again(words: Wording, date: dt.date) -> Decision:
+    return _say(words("date_too_old", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_old")
+
+
+def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
+    date_button = button(words, "btn_date", "date")
+    if context.patient.procedure_date is None:
+        return _say(words("reminders_none"), date_button, outcome="my_reminders")
+    state = context.patient.reminders
+    if state == "stopped":
+        return _say(words("reminders_stopped"), button(words, "btn_resume", "resume"), outcome="my_reminders")
+    lines = [words("reminders_paused")] if state == "paused" else []
+    lines += [words("reminders_header"), *journey.listing(context, words)]
+    switch = ("btn_resume", "resume") if state == "paused" else ("btn_pause", "pause")
+    return _say("\n".join(lines), button(words, *switch), button(words, "btn_stop", "stop"), date_button, outcome="my_reminders")
+
+
+def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
+    key, effect = {
+        "paused": ("reminders_paused", SetReminders("paused")),
+        "stopped": ("reminders_stopped", SetReminders("stopped")),
+        "on": ("reminders_resumed", SetReminders("on")),
+    }[state]
+    if state == "on" and context.patient.procedure_date is None:
+        return _say(words("reminders_none"), button(words, "btn_date", "date"), outcome="reminders_on")
+    other = ("btn_resume", "resume") if state != "on" else ("btn_reminders", "reminders")
+    return _say(words(key), button(words, *other), outcome=f"reminders_{state}", effects=(effect,))
+
+
+def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
+    return _say(words("privacy"), button(words, "btn_data", "data"), button(words, "btn_delete", "delete"), outcome="privacy")
+
+
+def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
+    patient = context.patient
+    if patient.consent_at is None:
+        return _say(words("my_data_none"), button(words, "btn_privacy", "privacy"), outcome="my_data")
+    lines = [words("my_data"), words("my_data_line_language", language=LANGUAGES[words.language].name)]
+    if patient.procedure_date:
+        lines.append(words("my_data_line_date", date=words.date(patient.procedure_date)))
+    lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
+    lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
+    return _say("\n".join(lines), button(words, "btn_delete", "delete"), button(words, "btn_privacy", "privacy"), outcome="my_data")
+
+
+def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
+    return _say(words("delete_confirm"), button(words, "btn_yes", "delete:yes"), button(words, "btn_no", "delete:no"), outcome="delete_ask")
+
+
+def _delete(argument: str, words: Wording) -> Decision:
+    if argument == "yes":
+        return _say(words("delete_done"), outcome="delete", effects=(EraseAll(),))
+    return _say(words("delete_cancelled"), outcome="delete_cancelled")
+
+
+def _source(words: Wording, context: Context, event: Incoming) -> Decision:
+    entry = words.faq.entries.get(context.last_entry or "")
+    if entry is None:
+        return _help(words, context, event)
+    lines = [answers.source_line(entry, words)]
+    sources = (words.faq.file.sources[id] for id in entry.sources)
+    lines += [link for s in sources if (link := f"https://doi.org/{s.doi}" if s.doi else s.url)]
+    return _say("\n".join(lines), outcome="source", effects=())
+
+
+_SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
+    "start": lambda words, context, event: _start(words, context),
+    "help": _help,
+    "person": _person,
+    "book": lambda words, context, event: _answer("book_consultation", words, context),
+    "set_date": _ask_date,
+    "my_reminders": _my_reminders,
+    "pause": lambda words, context, event: _set_reminders(words, context, "paused"),
+    "resume": lambda words, context, event: _set_reminders(words, context, "on"),
+    "stop": lambda words, context, event: _set_reminders(words, context, "stopped"),
+    "privacy": _privacy,
+    "my_data": _my_data,
+    "delete_data": _delete_ask,
+    "change_language": lambda words, context, event: Decision((_language_choice(words),), (), "language"),
+    "source": _source,
+}

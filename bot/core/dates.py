@@ -1,0 +1,204 @@
+"""Dates as patients type them: "20 Nov", "3 days ago", 一昨日, 지난주 금요일, 三天前.
+
+English goes to dateparser. It reads 11月20日 as 2011 and does not know おととい or 상周五, so the numeric and relative forms
+of Japanese, Korean and Chinese are a table here; everything else still goes to dateparser.
+"""
+
+import datetime as dt
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+import dateparser
+
+PAST_DAYS = 366  # the reminders cover one year
+FUTURE_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class DateReading:
+    """`found` has one date, `ambiguous` two; `impossible` names a day that no calendar has."""
+
+    kind: Literal["found", "ambiguous", "impossible", "none"]
+    dates: tuple[dt.date, ...] = ()
+
+
+NONE = DateReading("none")
+
+_RELATIVE_DAYS = {
+    "今日": 0, "きょう": 0, "本日": 0, "さっき": 0, "昨日": 1, "きのう": 1, "昨夜": 1, "ゆうべ": 1, "一昨日": 2, "おととい": 2,
+    "さきおととい": 3, "明日": -1, "あした": -1, "あす": -1, "明後日": -2, "あさって": -2, "先週": 7,
+    "오늘": 0, "방금": 0, "어제": 1, "어저께": 1, "그제": 2, "그저께": 2, "엊그제": 2, "그끄저께": 3, "내일": -1, "모레": -2, "지난주": 7,
+    "今天": 0, "今日个": 0, "刚才": 0, "刚刚": 0, "剛剛": 0, "昨天": 1, "昨晚": 1, "昨日": 1, "琴日": 1, "尋日": 1, "前天": 2, "前日": 2,
+    "大前天": 3, "明天": -1, "聽日": -1, "后天": -2, "後天": -2, "上周": 7, "上週": 7, "上星期": 7, "上礼拜": 7, "上禮拜": 7,
+}  # fmt: skip
+_NUMERALS = {
+    "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10,
+    "하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "열흘": 10, "보름": 15,
+}  # fmt: skip
+_WEEKDAYS = {
+    **dict(zip("月火水木金土日", range(7), strict=True)),
+    **dict(zip("월화수목금토일", range(7), strict=True)),
+    **dict(zip("一二三四五六日", range(7), strict=True)),
+    "天": 6,
+}
+_UNIT_DAYS = (
+    (re.compile(r"(\d{1,3})\s*(?:日|天|일)\s*(?:前|전|之前|以前)"), 1),
+    (re.compile(r"(\d{1,2})\s*(?:週間|週|周|个星期|個星期|个礼拜|個禮拜|星期|주일?)\s*(?:前|전|之前|以前)"), 7),
+    (re.compile(r"(\d{1,2})\s*(?:ヶ月|か月|カ月|ケ月|箇月|个月|個月|달|개월)\s*(?:前|전|之前|以前)"), 30),
+)
+_KOREAN_DAYS = re.compile("(" + "|".join(k for k in _NUMERALS if len(k) > 1) + r")\s*전")
+_YMD = re.compile(r"(?<!\d)(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d{1,2})(?!\d)")
+_ERA = re.compile(r"(?:令和|R)\s*(\d{1,2})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})")
+_MD_CJK = re.compile(r"(?<!\d)(\d{1,2})\s*[月월]\s*(\d{1,2})\s*(?:日|号|號|일)?(?!\d)")
+_TWO_OR_THREE = re.compile(r"(?<!\d)(\d{1,2})\s*[-/.]\s*(\d{1,2})(?:\s*[-/.]\s*(\d{4}|\d{2}))?(?!\d)")
+_WEEKDAY_CJK = re.compile(r"(先週|前の|지난주|지난|上周|上週|上个?星期|上個星期|上礼拜|上禮拜|这周|這週|周|週|礼拜|禮拜|星期)?\s*(?:の)?\s*([月火水木金土日월화수목금토일一二三四五六天])(?:曜日?|요일|$)")
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s*(?:of\s+)?({_MONTHS})[a-z]*\.?(?:,?\s*(\d{{4}}))?\b", re.I)
+_MONTH_DAY = re.compile(rf"\b({_MONTHS})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s*(\d{{4}}))?\b", re.I)
+_ENGLISH_FILLER = re.compile(
+    r"^(?:(?:i|we|my|the|it|was|is|will|be|had|have|got|did|done|procedure|surgery|operation|threads?|lift|date|treatment|"
+    r"on|it's|its|done|happened|change|to|set|for|about|around)\b[\s:,]*)+",
+    re.I,
+)
+_ENGLISH_DATE = re.compile(r"\d|\b(?:(?:to|yester)?day|tomorrow|tonight|morning|week|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)", re.I)
+_MONTH_ONLY = re.compile(rf"(?:{_MONTHS})[a-z]*\.?\s+\d{{4}}", re.I)
+_CJK_FILLER = re.compile(
+    r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|요|"
+    r"做的?|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|[。、，,.!！\s:：])"
+)
+
+
+def read_date(text: str, language: str, today: dt.date) -> DateReading:
+    """The one date that `text` is (fillers such as "it was on ..." allowed), or why there is none.
+
+    A text that merely contains a date among other words is not a date: it is a question.
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
+    if not text or len(text) > 60:
+        return NONE
+    explicit = _explicit(text, language, today)
+    if explicit:
+        return explicit
+    if language != "en":
+        relative = _relative_cjk(text, today)
+        if relative:
+            return relative
+    core = _ENGLISH_FILLER.sub("", text).strip(" .!?")
+    if not _ENGLISH_DATE.search(core) or _MONTH_ONLY.fullmatch(core) or core.isdigit():
+        return NONE
+    parsed = dateparser.parse(
+        core,
+        languages=["en"],
+        settings={
+            "RELATIVE_BASE": dt.datetime.combine(today, dt.time(12)),
+            "PREFER_DATES_FROM": "past",
+            "PARSERS": ["relative-time", "absolute-time"],
+        },
+    )
+    return DateReading("found", (parsed.date(),)) if parsed else NONE
+
+
+def _explicit(text: str, language: str, today: dt.date) -> DateReading | None:
+    for pattern, read in _EXPLICIT:
+        found = pattern.search(text)
+        if found:
+            rest = text[: found.start()] + text[found.end() :]
+            return read(found, language, today) if _only_filler(rest) else NONE
+    return None
+
+
+def _only_filler(rest: str) -> bool:
+    rest = _CJK_FILLER.sub("", _ENGLISH_FILLER.sub("", rest.strip()))
+    return not re.search(r"\w", re.sub(r"^(일|日|号|號)", "", rest)) or bool(re.fullmatch(r"[(（]?\w[)）]?", rest))
+
+
+def _make(year: int, month: int, day: int) -> DateReading:
+    try:
+        return DateReading("found", (dt.date(year, month, day),))
+    except ValueError:
+        return DateReading("impossible")
+
+
+def _nearest(month: int, day: int, today: dt.date) -> DateReading:
+    """The occurrence of a day without a year that lies closest to today."""
+    options = [_make(year, month, day) for year in (today.year - 1, today.year, today.year + 1)]
+    dates = [reading.dates[0] for reading in options if reading.dates]
+    if not dates:
+        return DateReading("impossible")
+    return DateReading("found", (min(dates, key=lambda date: abs((date - today).days)),))
+
+
+def _read_ymd(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    return _make(int(m[1]), int(m[2]), int(m[3]))
+
+
+def _read_era(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    return _make(2018 + int(m[1]), int(m[2]), int(m[3]))  # Reiwa 1 is 2019
+
+
+def _read_md(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    return _nearest(int(m[1]), int(m[2]), today)
+
+
+def _month(name: str) -> int:
+    return _MONTHS.split("|").index(name.lower()[:3]) + 1
+
+
+def _read_day_month(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    return _make(int(m[3]), _month(m[2]), int(m[1])) if m[3] else _nearest(_month(m[2]), int(m[1]), today)
+
+
+def _read_month_day(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    return _make(int(m[3]), _month(m[1]), int(m[2])) if m[3] else _nearest(_month(m[1]), int(m[2]), today)
+
+
+def _read_numbers(m: re.Match[str], language: str, today: dt.date) -> DateReading:
+    """11/20 or 20/11: East Asia writes the month first; in English either may come first, so ask when both could be."""
+    a, b = int(m[1]), int(m[2])
+    year = int(m[3]) + (2000 if len(m[3]) == 2 else 0) if m[3] else None
+
+    def read(month: int, day: int) -> DateReading:
+        return _make(year, month, day) if year else _nearest(month, day, today)
+
+    month_first, day_first = read(a, b), read(b, a)
+    if language != "en" and month_first.dates:
+        return month_first
+    dates = tuple(dict.fromkeys(date for r in (day_first, month_first) for date in r.dates))
+    if not dates:
+        return DateReading("impossible")
+    return DateReading("found" if len(dates) == 1 else "ambiguous", dates)
+
+
+_EXPLICIT = (
+    (_ERA, _read_era),
+    (_YMD, _read_ymd),
+    (_MD_CJK, _read_md),
+    (_DAY_MONTH, _read_day_month),
+    (_MONTH_DAY, _read_month_day),
+    (_TWO_OR_THREE, _read_numbers),
+)
+
+
+def _relative_cjk(text: str, today: dt.date) -> DateReading | None:
+    for word, days in sorted(_RELATIVE_DAYS.items(), key=lambda item: -len(item[0])):
+        if word in text and days != 7 and _only_filler(text.replace(word, "", 1)):
+            return DateReading("found", (today - dt.timedelta(days=days),))
+    korean = _KOREAN_DAYS.search(text)
+    if korean and _only_filler(text.replace(korean[0], "", 1)):
+        return DateReading("found", (today - dt.timedelta(days=_NUMERALS[korean[1]]),))
+    digits = re.sub(r"[一二两兩三四五六七八九十](?=\s*(?:日|天|週|周|ヶ|か|カ|个|個|ケ))", lambda m: str(_NUMERALS[m[0]]), text)
+    digits = digits.replace("일주일", "1주").replace("한 달", "1달").replace("한달", "1달").replace("두 달", "2달")
+    for pattern, unit in _UNIT_DAYS:
+        found = pattern.search(digits)
+        if found and _only_filler(digits.replace(found[0], "", 1)):
+            return DateReading("found", (today - dt.timedelta(days=unit * int(found[1])),))
+    weekday = _WEEKDAY_CJK.search(text)
+    if weekday and _only_filler(text.replace(weekday[0], "", 1)):
+        back = (today.weekday() - _WEEKDAYS[weekday[2]]) % 7 or 7
+        last_week = bool(weekday[1] and re.match("先週|지난주|上", weekday[1]))
+        if last_week and back <= today.weekday():
+            back += 7
+        return DateReading("found", (today - dt.timedelta(days=back),))
+    return None

@@ -1,0 +1,38 @@
+"""The recovery journey as the patient sees it: each reminder's text, and the list of those to come."""
+
+from zoneinfo import ZoneInfo
+
+from bot.core.actions import button
+from bot.core.values import Context, Message
+from bot.core.wording import Wording
+from intents.faq import Step
+
+LISTED = 5
+
+
+def reminder(step: Step, words: Wording, detail: bool, catch_up_day: int | None = None) -> Message:
+    """One push. The first line is what a lock screen shows: neutral unless the patient asked for detail."""
+    first = words.text(step.headline) if detail else _neutral(step, words)
+    parts = [first]
+    if catch_up_day is not None:
+        parts.append(words("reminder_catch_up", day=catch_up_day))
+    if not detail:
+        parts.append(words.text(step.headline))
+    parts += [words.text(step.text), words("reminder_footer")]
+    return Message("\n".join(parts), (button(words, "btn_person", "person"), button(words, "btn_stop", "stop")))
+
+
+def _neutral(step: Step, words: Wording) -> str:
+    return words("reminder_neutral_start") if step.day == 0 else words("reminder_neutral", day=step.day)
+
+
+def listing(context: Context, words: Wording) -> list[str]:
+    """The next reminders, one line each, on the patient's clocks."""
+    zone = ZoneInfo(context.patient.timezone or words.faq.clinic.timezone)
+    lines = []
+    for upcoming in context.upcoming[:LISTED]:
+        step = words.faq.steps.get(upcoming.step_id)
+        if step:
+            local = upcoming.due_at.astimezone(zone)
+            lines.append(words("reminders_item", date=words.short_date(local.date()), time=words.time(local), headline=words.text(step.headline)))
+    return lines

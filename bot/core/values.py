@@ -1,0 +1,179 @@
+"""The plain values that travel between the shells and the core. Nothing here knows a platform, a table or a clock."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["text", "edited", "action", "photo", "voice", "sticker", "other", "joined", "left"]
+RemindersState = Literal["on", "paused", "stopped"]
+AlertKind = Literal["danger", "person", "failure", "appointment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a patient is reached: a channel's name and the platform's chat id."""
+
+    channel: str
+    chat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event from a platform, with nothing of the platform's own types left in it.
+
+    `event_id` is unique within the channel (both platforms deliver events more than once). `at` is UTC.
+    `reply_handle` is opaque to all but the channel (LINE's reply token, Telegram's message to edit).
+    """
+
+    address: Address
+    event_id: str
+    at: dt.datetime
+    kind: Kind
+    text: str = ""
+    action: str = ""  # what a button carries, see bot.core.actions
+    language_hint: str | None = None  # the platform profile's language, a BCP 47 tag
+    reply_handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A choice: `label` of at most 20 characters, and the action that a tap sends back (at most 48 ASCII bytes)."""
+
+    label: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatePicker:
+    """Ask the channel for its own date picker; the tap sends back `date:YYYY-MM-DD`."""
+
+    label: str
+    first: dt.date
+    last: dt.date
+    initial: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to a patient. Channels render it with what they have and split what is too long."""
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    picker: DatePicker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is known about the person behind an address. Before consent only the session knows it, in memory."""
+
+    address: Address
+    id: int | None = None  # None: nothing is kept
+    language: str | None = None
+    traditional: bool = False
+    consent_at: dt.datetime | None = None
+    timezone: str | None = None  # IANA name; None: the clinic's
+    procedure_date: dt.date | None = None
+    reminders: RemindersState = "on"
+    detail: bool = False  # health details on the lock screen
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A reminder that will go out: when (UTC) and which step."""
+
+    due_at: dt.datetime
+    step_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that the conversation needs to know before it decides; gathered by the inbox."""
+
+    patient: Patient
+    now: dt.datetime
+    upcoming: tuple[Upcoming, ...] = ()
+    sent: int = 0
+    platform: str = ""  # the channel's name as patients know it
+    last_buttons: tuple[Button, ...] = ()  # what the last message offered, so that a typed label works too
+    last_entry: str | None = None  # what was answered last, for "where does this come from?"
+    staff_reachable: bool = False
+    taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger only
+
+
+@dataclass(frozen=True, slots=True)
+class SetLanguage:
+    language: str
+    traditional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GiveConsent:
+    """The patient agreed that data is kept; everything kept later hangs on this."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetProcedureDate:
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class SetReminders:
+    state: RemindersState
+
+
+@dataclass(frozen=True, slots=True)
+class SetDetail:
+    detail: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """Tell the staff. The shell says afterwards, truthfully, whether they could be told."""
+
+    kind: AlertKind
+    urgency: str
+    red_flag: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EraseAll:
+    """Delete everything that is kept about this person."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnanswered:
+    """A question without an answer, kept for staff where the patient has consented."""
+
+    text: str
+    matches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The patient left or blocked the bot on this channel: nothing is sent there any more."""
+
+
+Effect = (
+    SetLanguage
+    | GiveConsent
+    | SetProcedureDate
+    | SetReminders
+    | SetDetail
+    | OpenAlert
+    | EraseAll
+    | RecordUnanswered
+    | Unreachable
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to say and what to do, in this order: replies first (the patient waits), then effects."""
+
+    replies: tuple[Message, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    outcome: str = ""  # for the record: an Understanding's outcome or the action's name
+    entry: str | None = None
+    score: float | None = None
+    extra: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,80 @@
+"""The words that a patient reads: a text of faq.yaml, its placeholders filled, in the patient's language and script."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import opencc
+from babel.dates import format_date, format_time
+
+from bot.core.hours import describe_hours
+from intents.faq import Faq
+from intents.languages import LANGUAGES
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Speaks one language from one version of the FAQ. `traditional`: Chinese shown in Traditional characters."""
+
+    faq: Faq
+    language: str
+    traditional: bool = False
+    platform: str = ""
+
+    @property
+    def locale(self) -> str:
+        return "zh_Hant_TW" if self.traditional else LANGUAGES[self.language].locale
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The bot's own sentence `key`."""
+        return self._fill(self.faq.message(key, self.language), values)
+
+    def text(self, texts: dict[Any, str], **values: object) -> str:
+        """A text of the file (an answer, a danger reply ...)."""
+        return self._fill(self.faq.say(texts, self.language), values)
+
+    def date(self, date: dt.date) -> str:
+        return format_date(date, "long", locale=self.locale)
+
+    def short_date(self, date: dt.date) -> str:
+        return _month_day(date, self.locale)
+
+    def time(self, moment: dt.datetime) -> str:
+        return format_time(moment, "HH:mm", locale=self.locale)
+
+    def moment(self, moment: dt.datetime) -> str:
+        """Day and time on the clocks of the clinic, such as "Tue, 24 Nov, 10:00"."""
+        return f"{_month_day(moment.date(), self.locale)} {self.time(moment)}"
+
+    def _fill(self, text: str, values: dict[str, object]) -> str:
+        clinic = self.faq.clinic
+        known: dict[str, object] = {
+            "clinic": self.faq.say(clinic.name, self.language),
+            "phone": clinic.emergency_phone or clinic.phone,
+            "emergency": clinic.emergency_numbers[clinic.country],
+            "crisis": clinic.crisis_lines[clinic.country],
+            "address": self.faq.say(clinic.address, self.language),
+            "platform": self.platform,
+        }
+        if "{hours}" in text:
+            known["hours"] = describe_hours(clinic, self.locale)
+        if "{price}" in text:
+            known["price"] = self.faq.say(clinic.price, self.language) if clinic.price else "-"
+        filled = text.format_map({**known, **values})
+        return to_traditional(filled) if self.traditional and self.language == "zh" else filled
+
+
+def _month_day(date: dt.date, locale: str) -> str:
+    return format_date(date, {"en_GB": "EEE d MMM", "ja": "M月d日(E)", "ko": "M월 d일 (E)"}.get(locale, "M月d日 EEE"), locale=locale)
+
+
+@cache
+def _converter() -> Any:
+    return opencc.OpenCC("s2twp")
+
+
+def to_traditional(text: str) -> str:
+    """Simplified -> Traditional with Taiwan's wording."""
+    converted: str = _converter().convert(text)
+    return converted

@@ -1,0 +1,66 @@
+"""Logging: one JSON line an event with ids, states and durations; never a patient's words, a token or a request body.
+
+httpx writes the bot token's URL at INFO and exceptions carry URLs, so a filter rewrites tokens in every record as well.
+"""
+
+import logging
+import re
+import sys
+
+import structlog
+from structlog.types import EventDict, WrappedLogger
+
+_TOKEN = re.compile(r"(bot)?\d{5,}(:|%3A)[A-Za-z0-9_-]{20,}|Bearer\s+[A-Za-z0-9+/=_.-]{16,}")
+_NOISY = ("httpx", "httpcore", "apscheduler", "telegram", "telegram.ext", "linebot", "aiohttp.access", "watchfiles", "alembic")
+
+
+def hide_secrets(text: str) -> str:
+    """`text` with whatever looks like a platform's token taken out."""
+    return _TOKEN.sub("[hidden]", text)
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Hides tokens in the finished line, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_secrets(super().format(record))
+
+
+def _hide(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    return {key: hide_secrets(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def set_up(level: str = "INFO") -> None:
+    """Send our events and the libraries' warnings to standard error as JSON lines."""
+    shared = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _hide,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],  # type: ignore[list-item]
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _Formatter(
+            foreign_pre_chain=shared,  # type: ignore[arg-type]
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _NOISY:  # at DEBUG these write whole requests and updates
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger

@@ -1,0 +1,51 @@
+"""Every sentence of the bot's own that staff may reword in faq.yaml, with the placeholders each may use."""
+
+# key -> placeholders the text may use. {clinic}, {phone} and {emergency} may stand in any of them.
+MESSAGES: dict[str, tuple[str, ...]] = {
+    # first contact
+    "greeting": (), "help": (), "choose_language": (), "language_set": (),
+    # consent
+    "consent_ask": ("platform",), "consent_thanks": (), "consent_declined": (), "consent_needed": (),
+    # procedure date
+    "ask_date": (), "date_saved": ("date", "day"), "date_saved_future": ("date",), "date_not_understood": (),
+    "date_impossible": ("text",), "date_too_old": ("date",), "date_too_far": ("date",), "date_ambiguous": (),
+    # reminders
+    "reminders_none": (), "reminders_header": (), "reminders_item": ("date", "time", "headline"),
+    "reminders_paused": (), "reminders_resumed": (), "reminders_stopped": (), "reminders_detail_on": (),
+    "reminders_detail_off": (), "reminder_neutral": ("day",), "reminder_neutral_start": (),
+    "reminder_footer": (), "reminder_catch_up": ("day",),
+    # personal data
+    "my_data": (), "my_data_none": (), "my_data_line_language": ("language",), "my_data_line_date": ("date",),
+    "my_data_line_reminders": ("sent", "pending"), "my_data_line_consent": ("date",), "delete_confirm": (),
+    "delete_done": (), "delete_cancelled": (), "privacy": ("platform",),
+    # a person
+    "person_open": ("hours",), "person_closed": ("next_open",), "person_unreachable": (),
+    # not sure, not known
+    "choices": (), "choices_none": (), "unknown": (), "urgent_signs": (),
+    # small talk
+    "hello": (), "thanks": (), "bye": (), "how_are_you": (), "who_are_you": (), "ok": (), "compliment": (),
+    "complaint": (), "laugh": (),
+    # around an answer
+    "source_line": ("sources", "date"), "source_unreviewed": ("sources",), "related": (), "day_known": ("day",),
+    # what cannot be read
+    "unsupported_photo": (), "unsupported_voice": (), "unsupported_sticker": (), "unsupported_other": (),
+    "too_long": (), "empty": (), "rate_limited": (), "error": (), "group_refused": (), "edited": (),
+    # alerts and people taking over
+    "alert_sent": (), "alert_not_sent": (), "alert_read": ("name", "time"), "alert_unanswered": ("minutes",),
+    "alert_closed": (), "relay_start": (), "relay_end": (),
+    # appointments, links
+    "appointment_ask": (), "appointment_received": (), "appointment_confirmed": ("when",),
+    "appointment_moved": ("when",), "appointment_declined": (), "link_ok": ("date",), "link_expired": (),
+    "link_used": (), "link_invalid": (), "pair_code": ("code", "minutes"), "pair_done": (), "pair_invalid": (),
+    "helpful_ask": (), "helpful_thanks": (), "helpful_sorry": (),
+    # buttons
+    "btn_person": (), "btn_date": (), "btn_reminders": (), "btn_pause": (), "btn_resume": (), "btn_stop": (),
+    "btn_privacy": (), "btn_data": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
+    "btn_agree": (), "btn_decline": (), "btn_none": (), "btn_source": (), "btn_helpful": (),
+    "btn_not_helpful": (), "btn_cancel": (), "btn_help": (), "btn_today": (), "btn_yesterday": (), "btn_book": (),
+    # Telegram's command descriptions
+    "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
+    "cmd_data": (), "cmd_language": (), "cmd_pause": (), "cmd_resume": (), "cmd_stop": (), "cmd_delete": (),
+}  # fmt: skip
+
+EVERYWHERE = ("clinic", "phone", "emergency", "hours", "address", "price", "crisis")

@@ -1,0 +1,112 @@
+"""Raw text -> normalised text, and which language it is written in.
+
+Normalisation folds what carries no meaning (width, case, kana, Traditional/Simplified, stretched letters) and keeps what
+does: digits, marks of scripts that need them, and emoji, which patients use as words.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import opencc
+
+MAX_LENGTH = 4096
+HAN = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+KANA = r"\u3040-\u30ff"
+HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
+_HAN, _KANA, _HANGUL = (re.compile(f"[{block}]") for block in (HAN, KANA, HANGUL))
+_LATIN = re.compile(r"[a-z\u00c0-\u024f]", re.I)
+_STRETCHED = re.compile(r"([^\W\d_])\1{2,}|([~～ー…!！?？。・.ㅠㅜㅋㅎ])\2+")
+_SPACE = re.compile(r"\s+")
+_INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0f\U000e0000-\U000e007f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """`text` is folded for comparison; `raw` is what was typed, cut to MAX_LENGTH."""
+
+    raw: str
+    text: str
+    language: str
+    traditional: bool
+
+
+@cache
+def _tables() -> tuple[dict[int, str], frozenset[str], frozenset[str]]:
+    """Character tables from OpenCC: Traditional -> Simplified, and the characters only one of the two scripts uses."""
+    to_simple: Any = opencc.OpenCC("t2s")
+    to_traditional: Any = opencc.OpenCC("s2t")
+    han = "".join(chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)))
+    simple = {a: b for a in han if (b := to_simple.convert(a)) != a and len(b) == 1}
+    only_simplified = frozenset(a for a in han if to_traditional.convert(a) != a and a not in simple)
+    return {ord(a): b for a, b in simple.items()}, frozenset(simple), only_simplified
+
+
+_KATAKANA_TO_HIRAGANA = {code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: NFKC, lower case, hiragana, Simplified, at most two of the same letter in a row."""
+    text = unicodedata.normalize("NFKC", text[:MAX_LENGTH])
+    text = _INVISIBLE.sub("", text).casefold()
+    text = text.replace("’", "'").replace("‘", "'").replace("`", "'")
+    text = text.translate(_KATAKANA_TO_HIRAGANA)
+    if _HAN.search(text):
+        text = text.translate(_tables()[0])
+    text = _STRETCHED.sub(lambda m: m[0][0] * 2 if m[1] and m[1].isascii() else m[0][0], text)
+    return _SPACE.sub(" ", text).strip()
+
+
+def normalise(text: str, hint: str | None = None) -> Normalised:
+    """Fold a message once and guess its language; `hint` is the patient's language, taken where the script leaves it open."""
+    raw = text[:MAX_LENGTH]
+    language = guess_language(raw, hint)
+    return Normalised(raw, fold(raw), language, language == "zh" and is_traditional(raw))
+
+
+def guess_language(text: str, hint: str | None = None) -> str:
+    """The language to answer in, from the script. Han alone is Chinese unless the patient is known to write Japanese."""
+    text = unicodedata.normalize("NFKC", text)
+    kana, hangul, han = (len(pattern.findall(text)) for pattern in (_KANA, _HANGUL, _HAN))
+    latin = len(_LATIN.findall(text)) / 4  # a Latin letter says less than a syllable or character
+    if kana + hangul + han == 0:
+        return "en" if latin or not hint else hint
+    if hangul and hangul >= kana + han / 2:
+        return "ko"
+    if kana:
+        return "ja"
+    if hint == "ja" and not is_chinese_only(text):
+        return "ja"
+    if _looks_japanese(text):
+        return "ja"
+    return "zh" if han * 4 >= latin else "en"
+
+
+# Words written in Han alone that Japanese patients search with and Chinese patients do not use.
+_JAPANESE_HAN = ("糸", "腫れ", "何日", "何時", "痛", "施術", "副作用", "予約", "値段", "料金", "化粧", "洗顔", "運動", "飲酒", "喫煙", "効果", "期間")
+_JAPANESE_SHAPES = frozenset("糸図対応実検価労働気発変続読売広帰駅験経済単戻歳壊悪覚団転伝両焼県黒歯頬顎込")
+
+
+def _looks_japanese(text: str) -> bool:
+    _, traditional, simplified = _tables()
+    han = [c for c in text if _HAN.match(c)]
+    shapes = sum(c in _JAPANESE_SHAPES for c in han)
+    return shapes > 0 and not any(c in simplified and c not in _JAPANESE_SHAPES for c in han)
+
+
+def is_chinese_only(text: str) -> bool:
+    """Whether the text holds characters or particles that no Japanese text has."""
+    _, _, simplified = _tables()
+    counts = Counter(text)
+    return any(c in simplified and c not in _JAPANESE_SHAPES for c in counts) or any(c in text for c in "吗嗎呢吧啊了的么麼们們你妳您佢咗嘅冇唔係点點怎这這那")
+
+
+def is_traditional(text: str) -> bool:
+    """Whether Chinese text is written in Traditional rather than Simplified characters."""
+    _, traditional, simplified = _tables()
+    t = sum(c in traditional for c in text)
+    s = sum(c in simplified for c in text)
+    return t > s or (t == s == 0 and any(c in text for c in "佢咗嘅冇唔哋喺"))
