@@ -1,0 +1,79 @@
+"""The durable inbox: an event is on disk before the platform is told that it arrived."""
+
+import dataclasses
+import datetime as dt
+import json
+
+from sqlalchemy import select, update
+
+from bot.core.values import Address, Incoming
+from bot.store.database import Database
+from bot.store.schema import events
+
+_PLACE = "events.payload"
+
+
+class Events(Database):
+    """Incoming events, once each, in the order of their arrival."""
+
+    def remember_event(self, event: Incoming) -> bool:
+        """Keep `event` until it is done; False when this channel has delivered it before. Raises StoreError.
+
+        If we die before this returns the platform delivers again; if after, `unhandled_events` has it at the
+        next start.
+        """
+        row = {
+            "channel": event.address.channel,
+            "event_id": event.event_id,
+            "payload_sealed": self._vault.seal(_to_json(event), _PLACE),
+            "received_at": event.at,
+        }
+        with self.write() as db:
+            return db.execute(self.insert(events).values(row).on_conflict_do_nothing()).rowcount == 1
+
+    def unhandled_events(self, limit: int = 1000) -> list[Incoming]:
+        """Events that were kept and not yet done, oldest first, in the order of arrival."""
+        query = (
+            select(events.c.payload_sealed)
+            .where(events.c.done_at.is_(None))
+            .order_by(events.c.id)
+            .limit(limit)
+        )
+        with self.read() as db:
+            return [_from_json(self._vault.unseal(sealed, _PLACE)) for sealed in db.scalars(query)]
+
+    def event_done(
+        self,
+        channel: str,
+        event_id: str,
+        outcome: str,
+        entry: str | None = None,
+        score: float | None = None,
+        language: str | None = None,
+        now: dt.datetime | None = None,
+    ) -> None:
+        """The event is handled: its words are wiped, its id stays, so that a late repeat is still
+        recognised.
+        """
+        change = update(events).where(events.c.channel == channel, events.c.event_id == event_id)
+        with self.write() as db:
+            db.execute(
+                change.values(
+                    payload_sealed=None,
+                    done_at=now or dt.datetime.now(dt.UTC),
+                    outcome=outcome[:48],
+                    entry=entry,
+                    score=score,
+                    language=language,
+                )
+            )
+
+
+def _to_json(event: Incoming) -> str:
+    return json.dumps({**dataclasses.asdict(event), "at": event.at.isoformat()}, ensure_ascii=True)
+
+
+def _from_json(text: str) -> Incoming:
+    values = json.loads(text)
+    address, at = Address(**values.pop("address")), dt.datetime.fromisoformat(values.pop("at"))
+    return Incoming(address=address, at=at, **values)

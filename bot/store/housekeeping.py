@@ -1,0 +1,57 @@
+"""What is thrown away, and when: nothing is kept longer than it serves."""
+
+import datetime as dt
+
+from sqlalchemy import Table, delete
+from sqlalchemy.sql import ColumnElement
+
+from bot.store.patients import Patients
+from bot.store.schema import alerts, events, metadata, notices, unanswered
+
+EVENTS_KEPT = dt.timedelta(
+    days=30
+)  # platforms repeat an event for a day at most; the rest is for the figures
+NOTICES_KEPT = dt.timedelta(days=90)
+UNANSWERED_KEPT = dt.timedelta(days=180)
+ALERTS_KEPT = dt.timedelta(days=365)
+_PAGE = 5_000  # rows a transaction, so that nobody waits long for the lock
+
+
+class Housekeeping(Patients):
+    """Retention."""
+
+    def prune(self, now: dt.datetime) -> int:
+        """Delete what has served its time; the number of rows. Call it daily; to die half way does no
+        harm.
+        """
+        old = [
+            (events, events.c.done_at < now - EVENTS_KEPT),
+            (notices, notices.c.told_at < now - NOTICES_KEPT),
+            (unanswered, unanswered.c.at < now - UNANSWERED_KEPT),
+            (alerts, alerts.c.closed_at < now - ALERTS_KEPT),
+        ]
+        gone = sum(self._delete_in_pages(table, which) for table, which in old)
+        self.empty_log()
+        self._vacuum()
+        return gone
+
+    def _delete_in_pages(self, table: Table, which: ColumnElement[bool]) -> int:
+        gone = 0
+        while True:
+            page = table.select().with_only_columns(table.c.id).where(which).limit(_PAGE)
+            with self.write() as db:
+                count = db.execute(delete(table).where(table.c.id.in_(page))).rowcount
+            gone += count
+            if count < _PAGE:
+                return gone
+
+    def _vacuum(self) -> None:
+        """PostgreSQL keeps deleted rows in its files until a vacuum; an erased patient's shall not wait for
+        chance.
+        """
+        if self.is_sqlite:
+            return
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+            for table in metadata.sorted_tables:
+                if table.name != "reminders":  # large, and without anything that names a person
+                    db.exec_driver_sql(f"VACUUM {table.name}")

@@ -1,0 +1,11 @@
+"""How Alembic runs here: on the connection and in the transaction of `Database.upgrade`."""
+
+from alembic import context
+
+from bot.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True
+)
+with context.begin_transaction():
+    context.run_migrations()
