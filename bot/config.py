@@ -22,17 +22,28 @@ class Settings(BaseSettings):
 
     telegram_token: SecretStr | None = Field(None, description="Token of the Telegram bot, from @BotFather")
     telegram_api_url: str = Field("https://api.telegram.org", description="Telegram's Bot API server")
-    telegram_mode: Literal["polling", "webhook"] = Field("polling", description="How Telegram's updates come in")
-    telegram_secret: SecretStr | None = Field(None, description="Secret that Telegram sends with each webhook call; made from the token when unset")
+    telegram_mode: Literal["polling", "webhook"] = Field(
+        "polling", description="How Telegram's updates come in"
+    )
+    telegram_secret: SecretStr | None = Field(
+        None, description="Secret that Telegram sends with each webhook call; made from the token when unset"
+    )
     line_token: SecretStr | None = Field(None, description="LINE channel access token")
     line_secret: SecretStr | None = Field(None, description="LINE channel secret, for webhook signatures")
     line_api_url: str = Field("https://api.line.me", description="LINE's Messaging API server")
-    public_url: str | None = Field(None, description="Address under which the webhooks are reached from outside, https://...")
-    database_url: SecretStr = Field(SecretStr("sqlite:///data/smileline.db"), description="SQLite file or postgresql+psycopg://user:password@host/name")
+    public_url: str | None = Field(
+        None, description="Address under which the webhooks are reached from outside, https://..."
+    )
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///data/smileline.db"),
+        description="SQLite file or postgresql+psycopg://user:password@host/name",
+    )
     faq: Path = Field(Path("faq.yaml"), description="The staff's FAQ file")
     staff_chat: int | None = Field(None, description="Telegram chat id where staff get alerts")
     http: str = Field("127.0.0.1:8080", description="Address and port of the HTTP server")
-    data_key: SecretStr | None = Field(None, description="Key that encrypts personal data at rest; made and kept in data/data.key when unset")
+    data_key: SecretStr | None = Field(
+        None, description="Key that encrypts personal data at rest; made and kept in data/data.key when unset"
+    )
     data_dir: Path = Field(Path("data"), description="Folder of the database, key and caches")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged")
 
@@ -45,7 +56,9 @@ class Settings(BaseSettings):
                 try:
                     values[name] = Path(path).read_text(encoding="utf-8").strip()
                 except OSError as err:
-                    raise ValueError(f"SMILELINE_{name.upper()}_FILE: {path} cannot be read ({err.strerror})") from err
+                    raise ValueError(
+                        f"SMILELINE_{name.upper()}_FILE: {path} cannot be read ({err.strerror})"
+                    ) from err
         return {key: value for key, value in values.items() if value != ""}
 
     @field_validator("http")
@@ -66,9 +79,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         if self.telegram_mode == "webhook" and self.telegram_token and not self.public_url:
-            raise ValueError("SMILELINE_TELEGRAM_MODE=webhook needs SMILELINE_PUBLIC_URL; set it or use polling")
+            raise ValueError(
+                "SMILELINE_TELEGRAM_MODE=webhook needs SMILELINE_PUBLIC_URL; set it or use polling"
+            )
         if bool(self.line_token) != bool(self.line_secret):
-            raise ValueError("LINE needs both SMILELINE_LINE_TOKEN and SMILELINE_LINE_SECRET; one of them is missing")
+            raise ValueError(
+                "LINE needs both SMILELINE_LINE_TOKEN and SMILELINE_LINE_SECRET; one of them is missing"
+            )
         return self
 
     @cached_property

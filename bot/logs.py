@@ -11,7 +11,17 @@ import structlog
 from structlog.types import EventDict, WrappedLogger
 
 _TOKEN = re.compile(r"(bot)?\d{5,}(:|%3A)[A-Za-z0-9_-]{20,}|Bearer\s+[A-Za-z0-9+/=_.-]{16,}")
-_NOISY = ("httpx", "httpcore", "apscheduler", "telegram", "telegram.ext", "linebot", "aiohttp.access", "watchfiles", "alembic")
+_NOISY = (
+    "httpx",
+    "httpcore",
+    "apscheduler",
+    "telegram",
+    "telegram.ext",
+    "linebot",
+    "aiohttp.access",
+    "watchfiles",
+    "alembic",
+)
 
 
 def hide_secrets(text: str) -> str:

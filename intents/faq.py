@@ -34,7 +34,13 @@ LABEL_LENGTH = 20  # LINE cuts a quick reply's label here
 ANSWER_LENGTH = 1500
 TEXT_LENGTH = 3000
 
-_QUOTE_ME = {"bool": "true or false", "int": "a number", "float": "a number", "null": "nothing", "timestamp": "a date"}
+_QUOTE_ME = {
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "null": "nothing",
+    "timestamp": "a date",
+}
 
 
 def _as_typed(value: Any) -> Any:
@@ -66,11 +72,14 @@ Clock = Annotated[dt.time, _plain(r"([01]\d|2[0-3]):[0-5]\d", 'a time with two d
 Span = Annotated[
     str,
     _plain(
-        r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", 'opening hours with two digits each such as "10:00-19:00"'
+        r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d",
+        'opening hours with two digits each such as "10:00-19:00"',
     ),
 ]
 Text = dict[Lang, Prose]
-Label = dict[Lang, Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=1, max_length=LABEL_LENGTH)]]
+Label = dict[
+    Lang, Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=1, max_length=LABEL_LENGTH)]
+]
 Questions = dict[Lang, Annotated[list[Short], Field(min_length=1)]]
 
 # Fields that hold words for patients: every language that the clinic answers in must be there.
@@ -133,7 +142,10 @@ class Entry(Strict):
     urgency: Urgency
     label: Label
     questions: Questions
-    answer: dict[Lang, Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=1, max_length=ANSWER_LENGTH)]]
+    answer: dict[
+        Lang,
+        Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=1, max_length=ANSWER_LENGTH)],
+    ]
     by_day: list[Window] = []
     see_also: list[Id] = []
     sources: list[Id] = []
@@ -185,7 +197,8 @@ class Reminders(Strict):
     steps: Annotated[list[Step], Field(min_length=1)]
 
 
-Messages: Any = create_model("Messages", __base__=Strict, **{key: (Text, ...) for key in MESSAGES})
+_FIELDS: dict[str, Any] = dict.fromkeys(MESSAGES, (Text, ...))
+Messages: Any = create_model("Messages", __base__=Strict, **_FIELDS)
 
 
 class FaqFile(Strict):
@@ -266,7 +279,9 @@ def _translate(err: ValidationError, document: Document) -> list[Problem]:
     found = {}
     for item in err.errors(include_url=False):
         loc: Path = tuple(part for part in item["loc"] if part != "[key]")
-        at = document.place((*loc, "?") if item["type"] == "extra_forbidden" or "[key]" in item["loc"] else loc)
+        at = document.place(
+            (*loc, "?") if item["type"] == "extra_forbidden" or "[key]" in item["loc"] else loc
+        )
         where = _name(loc)
         came = item["input"] if isinstance(item["input"], str) else None
         match item["type"]:
@@ -277,16 +292,20 @@ def _translate(err: ValidationError, document: Document) -> list[Problem]:
             case "string_too_short" | "too_short":
                 message = f"{where} is empty; write the text or remove the key"
             case "string_too_long":
-                message = f'{where} is too long ({len(came or "")} characters); at most {item["ctx"]["max_length"]}'
+                message = (
+                    f"{where} is too long ({len(came or '')} characters); at most {item['ctx']['max_length']}"
+                )
             case "literal_error" | "enum":
                 expected = str(item["ctx"]["expected"]).replace("'", '"')
                 message = f"{where}: came {_shown(came)}; allowed: {expected}"
             case "string_pattern_mismatch":
-                message = f"{where}: came {_shown(came)}; allowed: {_PATTERNS.get(item['ctx']['pattern'], item['ctx']['pattern'])}"
+                wanted = item["ctx"]["pattern"]
+                message = f"{where}: came {_shown(came)}; allowed: {_PATTERNS.get(wanted, wanted)}"
             case "value_error":
                 message = f"{where}: came {_shown(came)}; {item['ctx']['error']}"
             case _:
-                message = f"{where}: came {_shown(came) if came is not None else _kind(item['input'])}; {_TYPES.get(item['type'], item['msg'])}"
+                what = _shown(came) if came is not None else _kind(item["input"])
+                message = f"{where}: came {what}; {_TYPES.get(item['type'], item['msg'])}"
         found[(at, message)] = Problem(*at, message)
     return list(found.values())
 
@@ -309,7 +328,7 @@ def _shown(value: str | None) -> str:
 
 
 def _kind(value: Any) -> str:
-    return {dict: "a map", list: "a list"}.get(type(value), "something else")
+    return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else "something else"
 
 
 def _name(path: Path) -> str:
@@ -361,7 +380,10 @@ def _every_language(file: FaqFile, document: Document) -> Iterator[Problem]:
     for path, texts in _texts(file, ()):
         for language in file.clinic.languages:
             if language not in texts and path[-1] != "examples":
-                yield Problem(*document.place(path), f'{_name(path)} has no text in "{language}", which the clinic lists')
+                yield Problem(
+                    *document.place(path),
+                    f'{_name(path)} has no text in "{language}", which the clinic lists',
+                )
 
 
 def _placeholders(file: FaqFile, document: Document) -> Iterator[Problem]:
@@ -392,7 +414,9 @@ def _unique_ids(file: FaqFile, document: Document) -> Iterator[Problem]:
         for i, item in enumerate(items):
             seen[item.id] += 1
             if seen[item.id] > 1:
-                yield Problem(*document.place((*path, i, "id")), f'the id "{item.id}" is used twice in {_name(path)}')
+                yield Problem(
+                    *document.place((*path, i, "id")), f'the id "{item.id}" is used twice in {_name(path)}'
+                )
 
 
 def _known_references(file: FaqFile, document: Document) -> Iterator[Problem]:
@@ -409,9 +433,14 @@ def _known_references(file: FaqFile, document: Document) -> Iterator[Problem]:
                     yield Problem(*at, f'{entry.id}.{field}: "{name}" is not known{_closest(name, known)}')
         if entry.group not in file.groups:
             at = document.place(("entries", i, "group"))
-            yield Problem(*at, f'{entry.id}: the group "{entry.group}" is not known{_closest(entry.group, list(file.groups))}')
+            yield Problem(
+                *at,
+                f'{entry.id}: the group "{entry.group}" is not known{_closest(entry.group, list(file.groups))}',
+            )
         if entry.id in entry.see_also:
-            yield Problem(*document.place(("entries", i, "see_also")), f"{entry.id}: see_also names the entry itself")
+            yield Problem(
+                *document.place(("entries", i, "see_also")), f"{entry.id}: see_also names the entry itself"
+            )
 
 
 def _windows(file: FaqFile, document: Document) -> Iterator[Problem]:
@@ -422,13 +451,21 @@ def _windows(file: FaqFile, document: Document) -> Iterator[Problem]:
             at = document.place(("entries", i, "by_day", j))
             if expected is None or window.first != expected:
                 wanted = "nothing: the window before has no end" if expected is None else f"day {expected}"
-                yield Problem(*at, f"{entry.id}.by_day: this window starts on day {window.first}, but {wanted} comes next")
+                yield Problem(
+                    *at,
+                    f"{entry.id}.by_day: this window starts on day {window.first}, but {wanted} comes next",
+                )
             if window.last is not None and window.last < window.first:
-                yield Problem(*at, f"{entry.id}.by_day: the window ends on day {window.last} before it starts")
+                yield Problem(
+                    *at, f"{entry.id}.by_day: the window ends on day {window.last} before it starts"
+                )
             expected = None if window.last is None else window.last + 1
         if entry.by_day and expected is not None:
             at = document.place(("entries", i, "by_day", len(entry.by_day) - 1))
-            yield Problem(*at, f'{entry.id}.by_day: nothing is said from day {expected}; leave out "last" in the last window')
+            yield Problem(
+                *at,
+                f'{entry.id}.by_day: nothing is said from day {expected}; leave out "last" in the last window',
+            )
 
 
 def _clinic(file: FaqFile, document: Document) -> Iterator[Problem]:
@@ -436,13 +473,29 @@ def _clinic(file: FaqFile, document: Document) -> Iterator[Problem]:
 
     if file.clinic.timezone not in zoneinfo.available_timezones():
         at = document.place(("clinic", "timezone"))
-        yield Problem(*at, f'clinic.timezone: "{file.clinic.timezone}" is no zone; write one such as "Asia/Tokyo"')
+        yield Problem(
+            *at, f'clinic.timezone: "{file.clinic.timezone}" is no zone; write one such as "Asia/Tokyo"'
+        )
     for field in ("emergency_numbers", "crisis_lines"):
         if file.clinic.country not in getattr(file.clinic, field):
             at = document.place(("clinic", field))
-            yield Problem(*at, f'clinic.{field} has no number for the clinic\'s own country "{file.clinic.country}"')
+            yield Problem(
+                *at, f'clinic.{field} has no number for the clinic\'s own country "{file.clinic.country}"'
+            )
 
 
 _RULES = (_every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic)
 
-__all__ = ["DEFAULT_LANGUAGE", "Entry", "Faq", "FaqProblems", "Problem", "RedFlag", "Scalar", "Step", "Urgency", "load", "schema"]
+__all__ = [
+    "DEFAULT_LANGUAGE",
+    "Entry",
+    "Faq",
+    "FaqProblems",
+    "Problem",
+    "RedFlag",
+    "Scalar",
+    "Step",
+    "Urgency",
+    "load",
+    "schema",
+]

@@ -39,12 +39,18 @@ def stem(word: str) -> str:
             break
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "sl":
         word = word[:-1]
-    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word.rstrip("e") if len(word) > 4 else word
+    return (
+        word[:-1] + "i"
+        if word.endswith("y") and len(word) > 3
+        else word.rstrip("e")
+        if len(word) > 4
+        else word
+    )
 
 
 def jamo(text: str) -> str:
     """Hangul syllables taken apart into their letters; everything else unchanged."""
-    out = []
+    out: list[str] = []
     for c in text:
         code = ord(c) - 0xAC00
         if 0 <= code < 11172:

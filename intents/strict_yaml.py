@@ -17,7 +17,7 @@ MAX_TOKENS = 400_000
 MAX_PROBLEMS = 200
 
 _Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_IMPLICIT = yaml.resolver.Resolver()
+_IMPLICIT: Any = yaml.resolver.Resolver()
 
 Path = tuple[str | int, ...]
 
@@ -74,7 +74,9 @@ def read(source: bytes | str) -> Document:
     except yaml.YAMLError as err:  # what the scanner lets pass and the parser does not
         raise FaqProblems([_from_yaml(err)]) from err
     if node is None:
-        raise FaqProblems([Problem(1, 1, "the file is empty; restore it from a backup or from the shipped faq.yaml")])
+        raise FaqProblems(
+            [Problem(1, 1, "the file is empty; restore it from a backup or from the shipped faq.yaml")]
+        )
     places: dict[Path, tuple[int, int]] = {}
     problems: list[Problem] = []
     data = _plain(node, (), places, problems)
@@ -116,22 +118,32 @@ def _refuse_surprises(text: str) -> None:
                 case yaml.BlockEndToken() | yaml.FlowMappingEndToken() | yaml.FlowSequenceEndToken():
                     depth -= 1
                 case yaml.AnchorToken() | yaml.AliasToken():
-                    problems.append(_at(token, "anchors and aliases (& and *) are not read; write the text out"))
+                    problems.append(
+                        _at(token, "anchors and aliases (& and *) are not read; write the text out")
+                    )
                 case yaml.TagToken():
-                    problems.append(_at(token, 'tags (!) are not read; put text that starts with "!" in quotes'))
+                    problems.append(
+                        _at(token, 'tags (!) are not read; put text that starts with "!" in quotes')
+                    )
                 case yaml.DirectiveToken():
                     problems.append(_at(token, "directives (%) are not read; remove the line"))
                 case yaml.DocumentStartToken():
                     documents += 1
                     if documents > 1:
-                        problems.append(_at(token, "a second document starts here (---); one file holds one document"))
+                        problems.append(
+                            _at(token, "a second document starts here (---); one file holds one document")
+                        )
                 case yaml.ScalarToken() if token.plain and token.value == "<<":
                     problems.append(_at(token, "merge keys (<<) are not read; write the keys out"))
             if depth > MAX_DEPTH:
-                problems.append(_at(token, f"nested more than {MAX_DEPTH} levels deep; check brackets and indentation"))
+                problems.append(
+                    _at(token, f"nested more than {MAX_DEPTH} levels deep; check brackets and indentation")
+                )
                 break
             if count > MAX_TOKENS or len(problems) >= MAX_PROBLEMS:
-                problems.append(_at(token, "the file is far larger than any FAQ; nothing after this was read"))
+                problems.append(
+                    _at(token, "the file is far larger than any FAQ; nothing after this was read")
+                )
                 break
     except yaml.YAMLError as err:
         problems.append(_from_yaml(err))
@@ -177,7 +189,9 @@ def _plain(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]], pro
         elif key.value in result:
             first = places[(*path, key.value, "?")][0]
             problems.append(
-                Problem(line, column, f'the key "{key.value}" stands here again; it is on line {first} already')
+                Problem(
+                    line, column, f'the key "{key.value}" stands here again; it is on line {first} already'
+                )
             )
         else:
             places[(*path, key.value, "?")] = (line, column)

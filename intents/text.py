@@ -21,7 +21,9 @@ _HAN, _KANA, _HANGUL = (re.compile(f"[{block}]") for block in (HAN, KANA, HANGUL
 _LATIN = re.compile(r"[a-z\u00c0-\u024f]", re.I)
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}|([~～ー…!！?？。・.ㅠㅜㅋㅎ])\2+")
 _SPACE = re.compile(r"\s+")
-_INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0f\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0f\U000e0000-\U000e007f]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,18 @@ class Normalised:
     text: str
     language: str
     traditional: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.text
+
+    @property
+    def only_han(self) -> bool:
+        """Whether Han is the only one of the scripts that tell a language."""
+        return bool(_HAN.search(self.raw)) and not (_KANA.search(self.raw) or _HANGUL.search(self.raw))
+
+    def in_language(self, language: str) -> "Normalised":
+        return Normalised(self.raw, self.text, language, language == "zh" and is_traditional(self.raw))
 
 
 @cache
@@ -86,12 +100,30 @@ def guess_language(text: str, hint: str | None = None) -> str:
 
 
 # Words written in Han alone that Japanese patients search with and Chinese patients do not use.
-_JAPANESE_HAN = ("糸", "腫れ", "何日", "何時", "痛", "施術", "副作用", "予約", "値段", "料金", "化粧", "洗顔", "運動", "飲酒", "喫煙", "効果", "期間")
+_JAPANESE_HAN = (
+    "糸",
+    "腫れ",
+    "何日",
+    "何時",
+    "痛",
+    "施術",
+    "副作用",
+    "予約",
+    "値段",
+    "料金",
+    "化粧",
+    "洗顔",
+    "運動",
+    "飲酒",
+    "喫煙",
+    "効果",
+    "期間",
+)
 _JAPANESE_SHAPES = frozenset("糸図対応実検価労働気発変続読売広帰駅験経済単戻歳壊悪覚団転伝両焼県黒歯頬顎込")
 
 
 def _looks_japanese(text: str) -> bool:
-    _, traditional, simplified = _tables()
+    _, _, simplified = _tables()
     han = [c for c in text if _HAN.match(c)]
     shapes = sum(c in _JAPANESE_SHAPES for c in han)
     return shapes > 0 and not any(c in simplified and c not in _JAPANESE_SHAPES for c in han)
@@ -101,7 +133,9 @@ def is_chinese_only(text: str) -> bool:
     """Whether the text holds characters or particles that no Japanese text has."""
     _, _, simplified = _tables()
     counts = Counter(text)
-    return any(c in simplified and c not in _JAPANESE_SHAPES for c in counts) or any(c in text for c in "吗嗎呢吧啊了的么麼们們你妳您佢咗嘅冇唔係点點怎这這那")
+    return any(c in simplified and c not in _JAPANESE_SHAPES for c in counts) or any(
+        c in text for c in "吗嗎呢吧啊了的么麼们們你妳您佢咗嘅冇唔係点點怎这這那"
+    )
 
 
 def is_traditional(text: str) -> bool:

@@ -40,7 +40,12 @@ class Channel(Protocol):
     retry_keys: bool  # whether the platform recognises a repeated send by its retry key
 
     async def send(
-        self, address: Address, message: Message, *, reply_handle: str | None = None, retry_key: str | None = None
+        self,
+        address: Address,
+        message: Message,
+        *,
+        reply_handle: str | None = None,
+        retry_key: str | None = None,
     ) -> None:
         """Deliver one message. Raises SendFailed; never anything else for a platform's or the network's fault.
 

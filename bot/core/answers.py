@@ -53,7 +53,10 @@ def choices(matches: tuple[Match, ...], words: Wording) -> Message:
 
 def unknown(words: Wording) -> Message:
     """Nothing reviewed fits: said honestly, with the urgent signs and the way to a person."""
-    return Message(f"{words('unknown')}\n\n{words('urgent_signs')}", (button(words, "btn_person", "person"), button(words, "btn_help", "help")))
+    return Message(
+        f"{words('unknown')}\n\n{words('urgent_signs')}",
+        (button(words, "btn_person", "person"), button(words, "btn_help", "help")),
+    )
 
 
 def danger(flag: RedFlag, words: Wording) -> Message:

@@ -61,8 +61,12 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
 def _words(meaning: Understanding | None, event: Incoming, context: Context, faq: Faq) -> Wording:
     patient = context.patient
     hint = (event.language_hint or "").replace("_", "-")
-    language = patient.language or (hint.split("-")[0] if hint.split("-")[0] in faq.languages else faq.languages[0])
-    traditional = patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
+    language = patient.language or (
+        hint.split("-")[0] if hint.split("-")[0] in faq.languages else faq.languages[0]
+    )
+    traditional = (
+        patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
+    )
     if meaning and meaning.text.strip():
         if meaning.language == "zh" and language != "zh":
             traditional = meaning.traditional
@@ -74,7 +78,13 @@ def _words(meaning: Understanding | None, event: Incoming, context: Context, faq
     return Wording(faq, language, traditional, context.platform)
 
 
-def _say(text: str, *buttons: Button, outcome: str, effects: tuple[Effect, ...] = (), picker: DatePicker | None = None) -> Decision:
+def _say(
+    text: str,
+    *buttons: Button,
+    outcome: str,
+    effects: tuple[Effect, ...] = (),
+    picker: DatePicker | None = None,
+) -> Decision:
     return Decision((Message(text, buttons, picker),), effects, outcome)
 
 
@@ -83,7 +93,11 @@ def _say(text: str, *buttons: Button, outcome: str, effects: tuple[Effect, ...] 
 
 def _danger(meaning: Understanding, words: Wording) -> Decision:
     flag = words.faq.red_flags.get(meaning.red_flag or "")
-    reply = answers.danger(flag, words) if flag else Message(words("error"), (button(words, "btn_person", "person"),))
+    reply = (
+        answers.danger(flag, words)
+        if flag
+        else Message(words("error"), (button(words, "btn_person", "person"),))
+    )
     alert = OpenAlert("danger", meaning.urgency, meaning.red_flag, meaning.text)
     return Decision((reply,), (alert,), "danger", entry=meaning.red_flag)
 
@@ -92,7 +106,9 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
     key = f"unsupported_{event.kind}" if event.kind in ("photo", "voice", "sticker") else "unsupported_other"
     if event.kind in ("text", "edited"):
         key = "empty"
-    return _say(words(key), button(words, "btn_person", "person"), button(words, "btn_help", "help"), outcome=key)
+    return _say(
+        words(key), button(words, "btn_person", "person"), button(words, "btn_help", "help"), outcome=key
+    )
 
 
 # --- words
@@ -116,7 +132,9 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices")
         case "smalltalk":
-            return _say(words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk")
+            return _say(
+                words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk"
+            )
         case _:
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((answers.unknown(words),), (record,), "unknown")
@@ -180,7 +198,14 @@ def _service(service: str, words: Wording, context: Context, event: Incoming) ->
 
 
 def _start(words: Wording, context: Context) -> Decision:
-    greeting = Message(words("greeting"), (button(words, "btn_date", "date"), button(words, "btn_person", "person"), button(words, "btn_help", "help")))
+    greeting = Message(
+        words("greeting"),
+        (
+            button(words, "btn_date", "date"),
+            button(words, "btn_person", "person"),
+            button(words, "btn_help", "help"),
+        ),
+    )
     if context.patient.language:
         return Decision((greeting,), (), "start")
     return Decision((greeting, _language_choice(words)), (), "start")
@@ -200,11 +225,23 @@ def _language(argument: str, words: Wording, context: Context) -> Decision:
     if code not in words.faq.languages:
         return Decision((_language_choice(words),), (), "language")
     chosen = Wording(words.faq, code, script == "Hant", words.platform)
-    return _say(chosen("language_set"), button(chosen, "btn_help", "help"), outcome="language", effects=(SetLanguage(code, script == "Hant"),))
+    return _say(
+        chosen("language_set"),
+        button(chosen, "btn_help", "help"),
+        outcome="language",
+        effects=(SetLanguage(code, script == "Hant"),),
+    )
 
 
 def _help(words: Wording, context: Context, event: Incoming) -> Decision:
-    rows = (("btn_date", "date"), ("btn_reminders", "reminders"), ("btn_person", "person"), ("btn_privacy", "privacy"), ("btn_data", "data"), ("btn_language", "language"))
+    rows = (
+        ("btn_date", "date"),
+        ("btn_reminders", "reminders"),
+        ("btn_person", "person"),
+        ("btn_privacy", "privacy"),
+        ("btn_data", "data"),
+        ("btn_language", "language"),
+    )
     return _say(words("help"), *(button(words, key, action) for key, action in rows), outcome="help")
 
 
@@ -223,7 +260,12 @@ def _person(words: Wording, context: Context, event: Incoming) -> Decision:
 def _ask_date(words: Wording, context: Context, event: Incoming) -> Decision:
     zone = context.patient.timezone or words.faq.clinic.timezone
     today = local_date(context.now, zone)
-    picker = DatePicker(words("btn_date"), today - dt.timedelta(days=PAST_DAYS - 1), today + dt.timedelta(days=FUTURE_DAYS), context.patient.procedure_date or today)
+    picker = DatePicker(
+        words("btn_date"),
+        today - dt.timedelta(days=PAST_DAYS - 1),
+        today + dt.timedelta(days=FUTURE_DAYS),
+        context.patient.procedure_date or today,
+    )
     buttons = (
         button(words, "btn_today", f"date:{today}"),
         button(words, "btn_yesterday", f"date:{today - dt.timedelta(days=1)}"),
@@ -233,21 +275,41 @@ def _ask_date(words: Wording, context: Context, event: Incoming) -> Decision:
 
 def _date(reading: DateReading, typed: str, words: Wording, context: Context) -> Decision:
     if reading.kind == "impossible":
-        return _say(words("date_impossible", text=typed[:60]), button(words, "btn_date", "date"), outcome="date_impossible")
+        return _say(
+            words("date_impossible", text=typed[:60]),
+            button(words, "btn_date", "date"),
+            outcome="date_impossible",
+        )
     if reading.kind == "ambiguous":
-        buttons = (Button(words.date(date)[:20], f"date:{date}") for date in reading.dates)
-        return _say(words("date_ambiguous"), *buttons, outcome="date_ambiguous")
+        both = (Button(words.date(date)[:20], f"date:{date}") for date in reading.dates)
+        return _say(words("date_ambiguous"), *both, outcome="date_ambiguous")
     date = reading.dates[0]
     zone = context.patient.timezone or words.faq.clinic.timezone
     days = (local_date(context.now, zone) - date).days
     if days >= PAST_DAYS:
-        return _say(words("date_too_old", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_old")
+        return _say(
+            words("date_too_old", date=words.date(date)),
+            button(words, "btn_date", "date"),
+            outcome="date_too_old",
+        )
     if days < -FUTURE_DAYS:
-        return _say(words("date_too_far", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_far")
+        return _say(
+            words("date_too_far", date=words.date(date)),
+            button(words, "btn_date", "date"),
+            outcome="date_too_far",
+        )
     if context.patient.consent_at is None:
-        buttons = (button(words, "btn_agree", f"consent:{date}"), button(words, "btn_decline", "consent:no"), button(words, "btn_privacy", "privacy"))
+        buttons = (
+            button(words, "btn_agree", f"consent:{date}"),
+            button(words, "btn_decline", "consent:no"),
+            button(words, "btn_privacy", "privacy"),
+        )
         return _say(words("consent_ask"), *buttons, outcome="consent_ask")
-    return Decision((_date_saved(date, days, words),), (SetLanguage(words.language, words.traditional), SetProcedureDate(date)), "date")
+    return Decision(
+        (_date_saved(date, days, words),),
+        (SetLanguage(words.language, words.traditional), SetProcedureDate(date)),
+        "date",
+    )
 
 
 def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
@@ -268,12 +330,20 @@ def _consent(argument: str, words: Wording, context: Context) -> Decision:
     days = (local_date(context.now, zone) - date).days
     if not -FUTURE_DAYS <= days < PAST_DAYS:  # the button waited too long
         return _ask_date_again(words, date)
-    effects: tuple[Effect, ...] = (GiveConsent(), SetLanguage(words.language, words.traditional), SetProcedureDate(date))
+    effects: tuple[Effect, ...] = (
+        GiveConsent(),
+        SetLanguage(words.language, words.traditional),
+        SetProcedureDate(date),
+    )
     return Decision((Message(words("consent_thanks")), _date_saved(date, days, words)), effects, "consent")
 
 
 def _ask_date_again(words: Wording, date: dt.date) -> Decision:
-    return _say(words("date_too_old", date=words.date(date)), button(words, "btn_date", "date"), outcome="date_too_old")
+    return _say(
+        words("date_too_old", date=words.date(date)),
+        button(words, "btn_date", "date"),
+        outcome="date_too_old",
+    )
 
 
 def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
@@ -286,7 +356,13 @@ def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision
     lines = [words("reminders_paused")] if state == "paused" else []
     lines += [words("reminders_header"), *journey.listing(context, words)]
     switch = ("btn_resume", "resume") if state == "paused" else ("btn_pause", "pause")
-    return _say("\n".join(lines), button(words, *switch), button(words, "btn_stop", "stop"), date_button, outcome="my_reminders")
+    return _say(
+        "\n".join(lines),
+        button(words, *switch),
+        button(words, "btn_stop", "stop"),
+        date_button,
+        outcome="my_reminders",
+    )
 
 
 def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
@@ -302,7 +378,12 @@ def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
 
 
 def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
-    return _say(words("privacy"), button(words, "btn_data", "data"), button(words, "btn_delete", "delete"), outcome="privacy")
+    return _say(
+        words("privacy"),
+        button(words, "btn_data", "data"),
+        button(words, "btn_delete", "delete"),
+        outcome="privacy",
+    )
 
 
 def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
@@ -314,11 +395,21 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
         lines.append(words("my_data_line_date", date=words.date(patient.procedure_date)))
     lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
     lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
-    return _say("\n".join(lines), button(words, "btn_delete", "delete"), button(words, "btn_privacy", "privacy"), outcome="my_data")
+    return _say(
+        "\n".join(lines),
+        button(words, "btn_delete", "delete"),
+        button(words, "btn_privacy", "privacy"),
+        outcome="my_data",
+    )
 
 
 def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
-    return _say(words("delete_confirm"), button(words, "btn_yes", "delete:yes"), button(words, "btn_no", "delete:no"), outcome="delete_ask")
+    return _say(
+        words("delete_confirm"),
+        button(words, "btn_yes", "delete:yes"),
+        button(words, "btn_no", "delete:no"),
+        outcome="delete_ask",
+    )
 
 
 def _delete(argument: str, words: Wording) -> Decision:

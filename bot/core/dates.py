@@ -30,7 +30,7 @@ _RELATIVE_DAYS = {
     "今日": 0, "きょう": 0, "本日": 0, "さっき": 0, "昨日": 1, "きのう": 1, "昨夜": 1, "ゆうべ": 1, "一昨日": 2, "おととい": 2,
     "さきおととい": 3, "明日": -1, "あした": -1, "あす": -1, "明後日": -2, "あさって": -2, "先週": 7,
     "오늘": 0, "방금": 0, "어제": 1, "어저께": 1, "그제": 2, "그저께": 2, "엊그제": 2, "그끄저께": 3, "내일": -1, "모레": -2, "지난주": 7,
-    "今天": 0, "今日个": 0, "刚才": 0, "刚刚": 0, "剛剛": 0, "昨天": 1, "昨晚": 1, "昨日": 1, "琴日": 1, "尋日": 1, "前天": 2, "前日": 2,
+    "今天": 0, "今日个": 0, "刚才": 0, "刚刚": 0, "剛剛": 0, "昨天": 1, "昨晚": 1, "琴日": 1, "尋日": 1, "前天": 2, "前日": 2,
     "大前天": 3, "明天": -1, "聽日": -1, "后天": -2, "後天": -2, "上周": 7, "上週": 7, "上星期": 7, "上礼拜": 7, "上禮拜": 7,
 }  # fmt: skip
 _NUMERALS = {
@@ -45,7 +45,12 @@ _WEEKDAYS = {
 }
 _UNIT_DAYS = (
     (re.compile(r"(\d{1,3})\s*(?:日|天|일)\s*(?:前|전|之前|以前)"), 1),
-    (re.compile(r"(\d{1,2})\s*(?:週間|週|周|个星期|個星期|个礼拜|個禮拜|星期|주일?)\s*(?:前|전|之前|以前)"), 7),
+    (
+        re.compile(
+            r"(\d{1,2})\s*(?:週間|週|周|个星期|個星期|个礼拜|個禮拜|星期|주일?)\s*(?:前|전|之前|以前)"
+        ),
+        7,
+    ),
     (re.compile(r"(\d{1,2})\s*(?:ヶ月|か月|カ月|ケ月|箇月|个月|個月|달|개월)\s*(?:前|전|之前|以前)"), 30),
 )
 _KOREAN_DAYS = re.compile("(" + "|".join(k for k in _NUMERALS if len(k) > 1) + r")\s*전")
@@ -53,16 +58,23 @@ _YMD = re.compile(r"(?<!\d)(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d
 _ERA = re.compile(r"(?:令和|R)\s*(\d{1,2})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})")
 _MD_CJK = re.compile(r"(?<!\d)(\d{1,2})\s*[月월]\s*(\d{1,2})\s*(?:日|号|號|일)?(?!\d)")
 _TWO_OR_THREE = re.compile(r"(?<!\d)(\d{1,2})\s*[-/.]\s*(\d{1,2})(?:\s*[-/.]\s*(\d{4}|\d{2}))?(?!\d)")
-_WEEKDAY_CJK = re.compile(r"(先週|前の|지난주|지난|上周|上週|上个?星期|上個星期|上礼拜|上禮拜|这周|這週|周|週|礼拜|禮拜|星期)?\s*(?:の)?\s*([月火水木金土日월화수목금토일一二三四五六天])(?:曜日?|요일|$)")
+_WEEKDAY_CJK = re.compile(
+    r"(先週|前の|지난주|지난|上周|上週|上个?星期|上個星期|上礼拜|上禮拜|这周|這週|周|週|礼拜|禮拜|星期)?\s*(?:の)?\s*([月火水木金土日월화수목금토일一二三四五六天])(?:曜日?|요일|$)"
+)
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s*(?:of\s+)?({_MONTHS})[a-z]*\.?(?:,?\s*(\d{{4}}))?\b", re.I)
+_DAY_MONTH = re.compile(
+    rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s*(?:of\s+)?({_MONTHS})[a-z]*\.?(?:,?\s*(\d{{4}}))?\b", re.I
+)
 _MONTH_DAY = re.compile(rf"\b({_MONTHS})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s*(\d{{4}}))?\b", re.I)
 _ENGLISH_FILLER = re.compile(
     r"^(?:(?:i|we|my|the|it|was|is|will|be|had|have|got|did|done|procedure|surgery|operation|threads?|lift|date|treatment|"
     r"on|it's|its|done|happened|change|to|set|for|about|around)\b[\s:,]*)+",
     re.I,
 )
-_ENGLISH_DATE = re.compile(r"\d|\b(?:(?:to|yester)?day|tomorrow|tonight|morning|week|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)", re.I)
+_ENGLISH_DATE = re.compile(
+    r"\d|\b(?:(?:to|yester)?day|tomorrow|tonight|morning|week|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)",
+    re.I,
+)
 _MONTH_ONLY = re.compile(rf"(?:{_MONTHS})[a-z]*\.?\s+\d{{4}}", re.I)
 _CJK_FILLER = re.compile(
     r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|요|"
@@ -111,7 +123,9 @@ def _explicit(text: str, language: str, today: dt.date) -> DateReading | None:
 
 def _only_filler(rest: str) -> bool:
     rest = _CJK_FILLER.sub("", _ENGLISH_FILLER.sub("", rest.strip()))
-    return not re.search(r"\w", re.sub(r"^(일|日|号|號)", "", rest)) or bool(re.fullmatch(r"[(（]?\w[)）]?", rest))
+    return not re.search(r"\w", re.sub(r"^(일|日|号|號)", "", rest)) or bool(
+        re.fullmatch(r"[(（]?\w[)）]?", rest)
+    )
 
 
 def _make(year: int, month: int, day: int) -> DateReading:
@@ -188,8 +202,14 @@ def _relative_cjk(text: str, today: dt.date) -> DateReading | None:
     korean = _KOREAN_DAYS.search(text)
     if korean and _only_filler(text.replace(korean[0], "", 1)):
         return DateReading("found", (today - dt.timedelta(days=_NUMERALS[korean[1]]),))
-    digits = re.sub(r"[一二两兩三四五六七八九十](?=\s*(?:日|天|週|周|ヶ|か|カ|个|個|ケ))", lambda m: str(_NUMERALS[m[0]]), text)
-    digits = digits.replace("일주일", "1주").replace("한 달", "1달").replace("한달", "1달").replace("두 달", "2달")
+    digits = re.sub(
+        r"[一二两兩三四五六七八九十](?=\s*(?:日|天|週|周|ヶ|か|カ|个|個|ケ))",
+        lambda m: str(_NUMERALS[m[0]]),
+        text,
+    )
+    digits = (
+        digits.replace("일주일", "1주").replace("한 달", "1달").replace("한달", "1달").replace("두 달", "2달")
+    )
     for pattern, unit in _UNIT_DAYS:
         found = pattern.search(digits)
         if found and _only_filler(digits.replace(found[0], "", 1)):

@@ -19,7 +19,9 @@ def reminder(step: Step, words: Wording, detail: bool, catch_up_day: int | None 
     if not detail:
         parts.append(words.text(step.headline))
     parts += [words.text(step.text), words("reminder_footer")]
-    return Message("\n".join(parts), (button(words, "btn_person", "person"), button(words, "btn_stop", "stop")))
+    return Message(
+        "\n".join(parts), (button(words, "btn_person", "person"), button(words, "btn_stop", "stop"))
+    )
 
 
 def _neutral(step: Step, words: Wording) -> str:
@@ -34,5 +36,12 @@ def listing(context: Context, words: Wording) -> list[str]:
         step = words.faq.steps.get(upcoming.step_id)
         if step:
             local = upcoming.due_at.astimezone(zone)
-            lines.append(words("reminders_item", date=words.short_date(local.date()), time=words.time(local), headline=words.text(step.headline)))
+            lines.append(
+                words(
+                    "reminders_item",
+                    date=words.short_date(local.date()),
+                    time=words.time(local),
+                    headline=words.text(step.headline),
+                )
+            )
     return lines

@@ -45,4 +45,8 @@ def _first_after_gap(instant: dt.datetime, zone: ZoneInfo) -> dt.datetime:
             high = middle
         else:
             low = middle
-    return high.replace(microsecond=0) if high.microsecond == 0 else (high + dt.timedelta(seconds=1)).replace(microsecond=0)
+    return (
+        high.replace(microsecond=0)
+        if high.microsecond == 0
+        else (high + dt.timedelta(seconds=1)).replace(microsecond=0)
+    )

@@ -66,7 +66,11 @@ class Wording:
 
 
 def _month_day(date: dt.date, locale: str) -> str:
-    return format_date(date, {"en_GB": "EEE d MMM", "ja": "M月d日(E)", "ko": "M월 d일 (E)"}.get(locale, "M月d日 EEE"), locale=locale)
+    return format_date(
+        date,
+        {"en_GB": "EEE d MMM", "ja": "M月d日(E)", "ko": "M월 d일 (E)"}.get(locale, "M月d日 EEE"),
+        locale=locale,
+    )
 
 
 @cache

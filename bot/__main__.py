@@ -1,0 +1,280 @@
+"""The commands: `smileline ...`, the same as `python -m bot ...`."""
+
+import asyncio
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from bot import commands, logs
+from bot.config import ConfigError, Settings, load_settings
+from intents.faq import Faq, FaqProblems, load, schema
+from intents.understand import Understander
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Smileline, the companion after a thread lift.",
+)
+faq_cli = typer.Typer(no_args_is_help=True, help="Check and measure the FAQ.")
+reminders_cli = typer.Typer(no_args_is_help=True, help="The reminder plan.")
+db_cli = typer.Typer(no_args_is_help=True, help="The database.")
+cli.add_typer(faq_cli, name="faq")
+cli.add_typer(reminders_cli, name="reminders")
+cli.add_typer(db_cli, name="db")
+errors = Console(stderr=True, highlight=False)
+
+FaqOption = Annotated[
+    Path | None, typer.Option("--faq", help="FAQ file (default: the setting SMILELINE_FAQ)")
+]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """A clear line on standard error, and the exit to raise."""
+    errors.print(message, markup=False, style="red", soft_wrap=True)
+    return typer.Exit(code)
+
+
+def settings() -> Settings:
+    try:
+        return load_settings()
+    except ConfigError as err:
+        raise fail(str(err), 2) from None
+
+
+def read_faq(path: Path) -> Faq:
+    try:
+        return load(path.read_bytes())
+    except OSError as err:
+        raise fail(f"{path} cannot be read: {err.strerror}", 2) from None
+    except FaqProblems as err:
+        raise fail(f"{path} must not go live:\n{err}") from None
+
+
+@contextmanager
+def training_bar() -> Iterator[object]:
+    """A progress bar that shows only when there is something to wait for."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+def understander(config: Settings, faq: Faq) -> Understander:
+    with training_bar() as progress:
+        return Understander.build(faq, config.data_dir / "cache", progress)  # type: ignore[arg-type]
+
+
+def zone_of(tz: str | None, faq: Faq) -> str:
+    import zoneinfo
+
+    if tz and tz not in zoneinfo.available_timezones():
+        raise fail(f'"{tz}" is no time zone; write one such as Asia/Tokyo', 2)
+    return tz or faq.clinic.timezone
+
+
+@cli.command()
+def run() -> None:
+    """Everything that is configured: Telegram, LINE, web page, reminders."""
+    from bot.app import App
+
+    config = settings()
+    logs.set_up(config.log_level)
+    try:
+        with training_bar() as progress:
+            app = App(config, progress=progress)  # type: ignore[arg-type]
+    except (FaqProblems, OSError) as err:
+        raise fail(f"Smileline cannot start with {config.faq}:\n{err}") from None
+    errors.print(f"\nSmileline is here: [bold]http://{config.http}[/bold]   (Ctrl-C stops it)\n")
+    try:
+        asyncio.run(app.serve())
+    except OSError as err:
+        raise fail(
+            f"Smileline cannot listen on {config.http}: {err.strerror}. Set SMILELINE_HTTP to another port."
+        ) from None
+
+
+@cli.command()
+def chat() -> None:
+    """The same conversation in the terminal. /help lists what it can do; an empty line or Ctrl-D ends it."""
+    from bot.terminal import talk
+
+    config = settings()
+    logs.set_up("ERROR")
+    faq = read_faq(config.faq)
+    asyncio.run(talk(config, understander(config, faq)))
+
+
+@cli.command()
+def ask(
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line")] = False,
+    faq: FaqOption = None,
+    lang: Annotated[str | None, typer.Option(help="The asker's language: en, ja, ko, zh")] = None,
+    day: Annotated[int | None, typer.Option(min=0, max=4000, help="The asker's recovery day")] = None,
+) -> None:
+    """One message a line of standard input, one answer a line of standard output, in order."""
+    config = settings()
+    if lang and not commands.known_language(lang):
+        raise fail(f'--lang "{lang}" is not known; allowed: en, ja, ko, zh', 2)
+    ready = understander(config, read_faq(faq or config.faq))
+    now = dt.datetime.now(dt.UTC)
+    for raw in sys.stdin.buffer:
+        text = raw.decode("utf-8", "replace").rstrip("\r\n")
+        result = commands.ask(ready, text, day, lang, now)
+        line = json.dumps(result, ensure_ascii=False) if jsonl else f"{result['reply']}\n"
+        sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
+        if not jsonl:
+            sys.stdout.buffer.flush()
+    sys.stdout.buffer.flush()
+
+
+@faq_cli.command("check")
+def faq_check(file: Annotated[Path | None, typer.Argument(help="FAQ file")] = None) -> None:
+    """Every problem with line and column; exit 1 when the file must not go live."""
+    path = file or settings().faq
+    faq = read_faq(path)
+    counts = f"{len(faq.entries)} entries, {len(faq.red_flags)} danger signs, {len(faq.steps)} reminders"
+    typer.echo(f"{path}: {counts} in {', '.join(faq.languages)}: in order.")
+
+
+@faq_cli.command("schema")
+def faq_schema() -> None:
+    """The JSON Schema of the file, for editors."""
+    sys.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+@faq_cli.command("eval")
+def faq_eval(
+    files: Annotated[list[Path], typer.Argument(help="Labelled questions, JSON lines")],
+    faq: FaqOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,
+) -> None:
+    """Accuracy table on labelled questions."""
+    from intents.evaluate import FIGURES, evaluate, read_labelled
+
+    config = settings()
+    ready = understander(config, read_faq(faq or config.faq))
+    reports = {}
+    for path in files:
+        try:
+            labelled = read_labelled(path.read_text(encoding="utf-8").splitlines(), str(path))
+        except (OSError, ValueError) as err:
+            raise fail(str(err), 2) from None
+        reports[path.stem] = evaluate(labelled, ready.understand)
+    if as_json:
+        out = {
+            name: {**whole.as_json(), "styles": {s: r.as_json() for s, r in styles.items()}}
+            for name, (whole, styles) in reports.items()
+        }
+        sys.stdout.write(json.dumps(out, indent=1, ensure_ascii=False) + "\n")
+        return
+    table = Table("figure (%, 95 % interval)", *reports)
+    for name in FIGURES:
+        shares = [whole.figures[name] for whole, _ in reports.values()]
+        table.add_row(
+            name,
+            *(
+                f"{s.percent:5.1f}  ({s.interval()[0]:.0f}-{s.interval()[1]:.0f})  of {s.total}"
+                for s in shares
+            ),
+        )
+    for sign in sorted({sign for whole, _ in reports.values() for sign in whole.signs}):
+        table.add_row(
+            f"recall: {sign}",
+            *(
+                f"{whole.signs[sign].percent:5.1f}  of {whole.signs[sign].total}"
+                for whole, _ in reports.values()
+            ),
+        )
+    for style in sorted({style for _, styles in reports.values() for style in styles}):
+        by_style = [
+            styles[style].figures["top1"] if style in styles else None for _, styles in reports.values()
+        ]
+        table.add_row(f"top1: {style}", *(f"{s.percent:5.1f}  of {s.total}" if s else "" for s in by_style))
+    Console(width=max(110, Console().width)).print(table)
+
+
+@faq_cli.command("try")
+def faq_try(text: str, faq: FaqOption = None, lang: Annotated[str | None, typer.Option()] = None) -> None:
+    """How one message is understood, and why."""
+    config = settings()
+    meaning = understander(config, read_faq(faq or config.faq)).understand(text, lang)
+    out = Console(highlight=False)
+    out.print(
+        f"{meaning.outcome}  urgency {meaning.urgency}  language {meaning.language}  "
+        f"sign {meaning.red_flag}  service {meaning.service}",
+        markup=False,
+    )
+    for match in meaning.matches:
+        out.print(f"  {match.score:.3f}  {match.id}  {match.phrase}", markup=False)
+    for reason in meaning.why:
+        out.print(f"  - {reason}", markup=False)
+
+
+@reminders_cli.command("preview")
+def reminders_preview(
+    date: Annotated[str, typer.Option(help="Procedure date, YYYY-MM-DD")],
+    lang: Annotated[str, typer.Option(help="en, ja, ko, zh or zh-Hant")] = "en",
+    tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
+    detail: Annotated[bool, typer.Option(help="Health details in the first line")] = False,
+) -> None:
+    """The whole journey of one patient: every push with its local time and text."""
+    faq = read_faq(settings().faq)
+    try:
+        day = dt.date.fromisoformat(date)
+    except ValueError:
+        raise fail(f'--date "{date}" is not a date; write it as YYYY-MM-DD, such as 2026-11-20', 2) from None
+    if lang.partition("-")[0] not in faq.languages:
+        raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
+    out = Console(highlight=False)
+    for local, step, text in commands.preview(faq, day, lang, zone_of(tz, faq), detail):
+        out.print(f"{local:%Y-%m-%d %H:%M %Z}  {step}", style="bold", markup=False)
+        out.print("  " + text.replace("\n", "\n  ") + "\n", markup=False)
+
+
+@db_cli.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this version's tables."""
+    from bot.store.crypto import load_key
+    from bot.store.store import Store
+
+    config = settings()
+    key = load_key(config.data_key.get_secret_value() if config.data_key else None, config.data_dir)
+    store = Store.open(config.database_url.get_secret_value(), key)
+    store.upgrade()
+    store.close()
+    typer.echo("The database is up to date.")
+
+
+@cli.command()
+def health() -> None:
+    """Ask the running server how it is; exit 1 when patients cannot be answered."""
+    import urllib.error
+    import urllib.request
+
+    config = settings()
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - compared, not bound
+    try:
+        with urllib.request.urlopen(f"http://{host}:{config.port}/health", timeout=5) as answer:
+            sys.stdout.write(answer.read().decode() + "\n")
+    except urllib.error.HTTPError as err:
+        sys.stdout.write(err.read().decode() + "\n")
+        raise typer.Exit(1) from None
+    except OSError as err:
+        raise fail(f"No server answers on {config.http} ({err}). Is `smileline run` running?") from None
+
+
+def main() -> None:
+    cli()
+
+
+if __name__ == "__main__":
+    main()

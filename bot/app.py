@@ -1,0 +1,134 @@
+"""The composition root: builds every part from the settings, runs them together and stops them in order."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from bot import logs
+from bot.channels.port import Channel, utc_now
+from bot.channels.telegram import TelegramChannel
+from bot.channels.webchat import WebChat
+from bot.config import Settings
+from bot.core.actions import MENU
+from bot.core.wording import Wording
+from bot.inbox import Inbox
+from bot.live import LiveFaq
+from bot.outbox import Outbox
+from bot.staffdesk import StaffDesk
+from bot.store.crypto import load_key
+from bot.store.store import Store
+from bot.web import WebServer
+from intents.model import Progress, quiet
+
+log = logs.get("app")
+COMMANDS = (
+    "start",
+    "help",
+    "date",
+    "reminders",
+    "person",
+    "privacy",
+    "data",
+    "language",
+    "pause",
+    "resume",
+    "stop",
+    "delete",
+)
+
+
+class App:
+    """All parts, wired. `serve` runs them until cancelled."""
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] = utc_now, progress: Progress = quiet
+    ) -> None:
+        key = load_key(settings.data_key.get_secret_value() if settings.data_key else None, settings.data_dir)
+        self.settings, self.clock = settings, clock
+        self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
+        self.store = Store.open(settings.database_url.get_secret_value(), key)
+        self.store.upgrade()
+        self.webchat = WebChat(clock)
+        self.channels: dict[str, Channel] = {self.webchat.name: self.webchat}
+        telegram = self._telegram(key)
+        if telegram:
+            self.channels[telegram.name] = telegram
+        self.staff = StaffDesk(self.store, telegram, settings.staff_chat)
+        self.inbox = Inbox(self.store, lambda: self.faq.current, self.channels, self.staff, clock)
+        self.outbox = Outbox(self.store, lambda: self.faq.current.faq, self.channels, clock, self.staff.tell)
+        self.web = WebServer(settings.host, settings.port, self)
+
+    def _telegram(self, key: bytes) -> TelegramChannel | None:
+        settings = self.settings
+        if not settings.telegram_token:
+            return None
+        token = settings.telegram_token.get_secret_value()
+        derived = hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
+        secret = settings.telegram_secret.get_secret_value() if settings.telegram_secret else derived
+        return TelegramChannel(
+            token,
+            settings.telegram_api_url,
+            mode=settings.telegram_mode,
+            secret=secret,
+            public_url=settings.public_url,
+            commands=self.commands,
+            group_refused=lambda language: self._words(language)("group_refused"),
+            languages=self.faq.current.faq.languages,
+            sign_key=key,
+            clock=self.clock,
+        )
+
+    def _words(self, language: str | None) -> Wording:
+        faq = self.faq.current.faq
+        return Wording(faq, language if language in faq.languages else faq.languages[0])
+
+    def health(self) -> dict[str, object]:
+        """What a monitor wants to know; no personal data."""
+        database = self.store.healthy()
+        return {
+            "ok": database,
+            "database": database,
+            "faq": self.faq.current.faq.version,
+            "faq_problems": len(self.faq.problems),
+            "channels": sorted(self.channels),
+        }
+
+    def commands(self, language: str) -> list[tuple[str, str]]:
+        """The commands' menu in `language`: name and description."""
+        words = self._words(language)
+        return [(name, words(f"cmd_{name}")) for name in COMMANDS if name in MENU]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["App"]:
+        """Every part started; all stopped, events drained, at the end."""
+        for channel in self.channels.values():
+            await channel.start(self.inbox.receive)
+        waiting = await self.inbox.resume()
+        await self.outbox.start()
+        await self.web.start()
+        log.info("started", channels=sorted(self.channels), waiting=waiting, faq=self.faq.current.faq.version)
+        try:
+            yield self
+        finally:
+            for channel in self.channels.values():
+                await channel.stop()
+            await self.outbox.stop()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.inbox.drain(), 10)
+            await self.web.stop()
+            self.store.close()
+
+    async def serve(self) -> None:
+        """Run until SIGTERM or Ctrl-C."""
+        stop = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        async with self.running():
+            watching = asyncio.create_task(self.faq.watch(self.staff.tell))
+            await stop.wait()
+            watching.cancel()

@@ -1,0 +1,76 @@
+"""The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from intents.vectors import Floats, Ints, Vectoriser
+
+EPOCHS = 6
+BATCH = 256
+RATE = 1.0
+Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
+
+
+def quiet(_what: str, _share: float) -> None:
+    """Progress nobody looks at."""
+
+
+@dataclass
+class Model:
+    """`weights` has a row a feature and a column a label, as float16: reading a few hundred rows is all a message costs."""
+
+    labels: tuple[str, ...]
+    vectoriser: Vectoriser
+    weights: np.ndarray[tuple[int, int], np.dtype[np.float16]]
+
+    def probabilities(self, columns: Ints, values: Floats) -> Floats:
+        """Probability of each label for one vector; columns that were added later say nothing here."""
+        trained = columns < len(self.weights)
+        if not trained.all():
+            columns, values = columns[trained], values[trained]
+        logits = (
+            values @ self.weights[columns].astype(np.float32)
+            if len(columns)
+            else np.zeros(len(self.labels), np.float32)
+        )
+        powers = np.exp(logits - logits.max())
+        result: Floats = powers / powers.sum()
+        return result
+
+
+def train(
+    matrix: sp.csr_matrix,
+    targets: Sequence[int] | npt.NDArray[np.int64],
+    labels: int,
+    progress: Progress = quiet,
+    what: str = "training",
+) -> Floats:
+    """Weights (features x labels) by AdaGrad on mini-batches; the step shrinks to zero, the order is seeded."""
+    y = np.asarray(targets)
+    weights = np.zeros((matrix.shape[1], labels), np.float32)
+    gathered = np.full(matrix.shape[1], 1e-3, np.float32)
+    order = np.random.default_rng(0)
+    for epoch in range(EPOCHS):
+        rows = order.permutation(matrix.shape[0])
+        step = 0.3 * RATE * (1 - epoch / EPOCHS)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            part = matrix[batch]
+            error = _softmax(part @ weights)
+            error[np.arange(len(batch)), y[batch]] -= 1
+            used = np.unique(part.indices)
+            gradient = part[:, used].T @ error
+            gathered[used] += (gradient * gradient).mean(1)
+            weights[used] -= step * gradient / np.sqrt(gathered[used])[:, None]
+        progress(what, (epoch + 1) / EPOCHS)
+    return weights
+
+
+def _softmax(logits: Floats) -> Floats:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    result: Floats = powers / powers.sum(1, keepdims=True)
+    return result

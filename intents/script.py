@@ -1,0 +1,46 @@
+"""Text in Han characters alone: is it Japanese or Chinese? Learned from the library's own lines."""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+
+from intents.library import Library
+from intents.text import HAN
+
+_HAN_RUN = re.compile(f"[{HAN}]+")
+
+
+def _pieces(text: str) -> list[str]:
+    runs = _HAN_RUN.findall(unicodedata.normalize("NFKC", text))
+    return [run[i : i + n] for run in runs for n in (1, 2) for i in range(len(run) - n + 1)]
+
+
+@dataclass(frozen=True)
+class HanScript:
+    """`leaning`: piece -> log odds that it stands in Japanese rather than Chinese text."""
+
+    leaning: dict[str, float]
+
+    @staticmethod
+    def fit(library: Library) -> "HanScript":
+        counts = {"ja": Counter[str](), "zh": Counter[str]()}
+        for line in library.lines:
+            if line.language in counts:
+                counts[line.language].update(_pieces(line.text))
+        totals = {code: sum(counter.values()) + 1 for code, counter in counts.items()}
+        both = {piece for counter in counts.values() for piece, n in counter.items() if n > 1}
+        return HanScript(
+            {
+                piece: round(
+                    math.log((counts["ja"][piece] + 0.5) / totals["ja"])
+                    - math.log((counts["zh"][piece] + 0.5) / totals["zh"]),
+                    2,
+                )
+                for piece in sorted(both)
+            }
+        )
+
+    def is_japanese(self, text: str) -> bool:
+        return sum(self.leaning.get(piece, 0.0) for piece in _pieces(text)) > 0

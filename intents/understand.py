@@ -1,0 +1,146 @@
+"""The one call that others use: text -> Understanding.
+
+Triage comes first, on the whole text. Then the small words of service, small talk, and the FAQ: an answer when sure, choices
+when not, and an honest "I do not know" when nothing fits.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from intents import triage
+from intents.brain import Brain, load_or_train
+from intents.faq import URGENCIES, Faq, Urgency
+from intents.keyboard import from_english_layout
+from intents.library import Library
+from intents.match import Evidence, Matcher
+from intents.model import Progress, quiet
+from intents.text import Normalised, normalise
+from intents.types import Match, Service, Understanding
+
+ANSWER = 0.55  # confidence from which one answer is given outright
+CHOICES = 0.12  # confidence from which choices are offered
+SERVICE = 0.55  # probability from which a word of service is obeyed
+SMALL_TALK = 0.5
+WARY = 0.10  # probability of danger from which nothing routine is answered outright
+
+
+@dataclass(frozen=True)
+class Understander:
+    """Understands messages by one version of the FAQ. `with_faq` makes the next one in well under a second."""
+
+    faq: Faq
+    brain: Brain
+    matcher: Matcher
+
+    @staticmethod
+    def build(
+        faq: Faq, cache: Path | None = None, progress: Progress = quiet, library: Library | None = None
+    ) -> "Understander":
+        """Train, or load what was trained before from `cache`."""
+        brain = load_or_train(library or Library.load(), cache, progress)
+        return Understander(faq, brain, Matcher(brain.model, brain.speller(), brain.phrases, faq))
+
+    def with_faq(self, faq: Faq) -> "Understander":
+        """The same learning for another version of the FAQ."""
+        return Understander(
+            faq, self.brain, Matcher(self.brain.model, self.matcher.speller, self.brain.phrases, faq)
+        )
+
+    def understand(self, text: str, hint: str | None = None) -> Understanding:
+        """The meaning of `text`. `hint` is the patient's own language, used where the script leaves it open.
+
+        Never raises: whatever fails counts as possible danger, and the patient is shown the way to a person.
+        """
+        try:
+            return self._understand(text, hint)
+        except Exception as err:  # the outermost step: a gate that errs counts as possible danger
+            return Understanding(
+                text, hint or "en", "danger", "urgent", None, why=(f"failed: {type(err).__name__}",)
+            )
+
+    def _understand(self, text: str, hint: str | None) -> Understanding:
+        normalised = self._normalise(text, hint)
+        evidence = self.matcher.evidence(normalised)
+        verdict = triage.judge(normalised, evidence)
+        matches = tuple(
+            Match(id, round(p, 4), evidence.phrase if i == 0 else "")
+            for i, (id, p) in enumerate(evidence.topics)
+        )
+        common = (text, normalised.language)
+        if verdict.sign:
+            flag = self.faq.red_flags.get(verdict.sign)
+            urgency: Urgency = flag.urgency if flag else "urgent"
+            return Understanding(
+                *common,
+                "danger",
+                urgency,
+                verdict.sign,
+                matches,
+                traditional=normalised.traditional,
+                why=verdict.why,
+            )
+        return self._routine(normalised, evidence, matches, verdict.why)
+
+    def _normalise(self, text: str, hint: str | None) -> Normalised:
+        typed = from_english_layout(text)
+        if typed and not self._looks_english(text):
+            text = typed
+        normalised = normalise(text, hint)
+        if normalised.language in ("ja", "zh") and hint not in ("ja", "zh") and normalised.only_han:
+            japanese = self.brain.han.is_japanese(normalised.raw)
+            return normalised.in_language("ja" if japanese else "zh")
+        return normalised
+
+    def _looks_english(self, text: str) -> bool:
+        tokens = text.casefold().split()
+        return sum(token.strip("?!.,") in self.brain.counts for token in tokens) * 2 >= len(tokens)
+
+    def _routine(
+        self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]
+    ) -> Understanding:
+        confidence = self.brain.confidence.of(evidence.measures())
+        why = (
+            *why,
+            f"confidence {confidence:.2f}",
+            f"nearest: {evidence.phrase} ({evidence.nearest:.2f})",
+            *(f"{a} -> {b}" for a, b in evidence.corrected),
+        )
+
+        def result(
+            outcome: str,
+            urgency: Urgency = "routine",
+            small_talk: str | None = None,
+            service: str | None = None,
+        ) -> Understanding:
+            return Understanding(
+                text.raw, text.language, outcome, urgency, None, matches, small_talk, cast(Service | None, service),  # type: ignore[arg-type]
+                text.traditional, why,
+            )  # fmt: skip
+
+        if text.is_empty:
+            return result("unknown")
+        urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
+        service = _best(evidence.services)
+        if service and service[1] >= SERVICE and evidence.danger < WARY:
+            if service[0] in ("change_language", "help", "source") or not matches:
+                return result("smalltalk", service=service[0], small_talk="hello")
+            return result("answer", urgency, service=service[0])
+        talk = _best(evidence.small_talk)
+        if talk and sum(evidence.small_talk.values()) >= SMALL_TALK and evidence.danger < WARY:
+            return result("smalltalk", small_talk=talk[0])
+        threshold = self._threshold(matches)
+        wary = evidence.danger >= WARY and URGENCIES.index(urgency) < URGENCIES.index("urgent")
+        if confidence >= threshold and not wary:
+            return result("answer", urgency)
+        if confidence >= CHOICES or evidence.danger >= WARY:
+            return result("choices", urgency)
+        return result("unknown")
+
+    def _threshold(self, matches: tuple[Match, ...]) -> float:
+        own = self.faq.entries[matches[0].id].threshold if matches else None
+        return ANSWER if own is None else own
+
+
+def _best(shares: dict[str, float]) -> tuple[str, float] | None:
+    return max(shares.items(), key=lambda item: item[1]) if shares else None

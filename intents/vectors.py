@@ -1,0 +1,91 @@
+"""Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from intents.features import Features
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+# How much each block may say, found by cross-validation on the library (benchmarks/tuning.py).
+BLOCK_WEIGHTS = {
+    "word": 1.0,
+    "pair": 0.6,
+    "char": 1.0,
+    "cjk": 1.0,
+    "hanpair": 0.5,
+    "syllable": 1.0,
+    "jamo": 0.8,
+    "concept": 1.0,
+}
+RARE = 2  # a feature seen fewer times says nothing about other people's messages
+
+
+@dataclass
+class Vectoriser:
+    """Vocabulary and weights. `index` maps block + feature to a column; `weights` has one float a column."""
+
+    index: dict[str, int]
+    weights: Floats
+    rarest: float  # weight given to a feature that staff introduce
+
+    @staticmethod
+    def fit(features: Sequence[Features], labels: Sequence[str]) -> "Vectoriser":
+        seen: Counter[str] = Counter()
+        with_labels: dict[str, set[str]] = defaultdict(set)
+        for item, label in zip(features, labels, strict=True):
+            for key in _keys(item):
+                seen[key] += 1
+                with_labels[key].add(label)
+        count = len(set(labels))
+        index = {key: i for i, key in enumerate(key for key, n in seen.items() if n >= RARE)}
+        weights = np.array([math.log(1 + count / len(with_labels[key])) for key in index], np.float32)
+        return Vectoriser(index, weights, math.log(1 + count))
+
+    def add(self, features: Iterable[Features]) -> None:
+        """Give columns to features that only staff's own questions have."""
+        new = [key for item in features for key in dict.fromkeys(_keys(item)) if key not in self.index]
+        for key in dict.fromkeys(new):
+            self.index[key] = len(self.index)
+        self.weights = np.concatenate(
+            [self.weights, np.full(len(self.index) - len(self.weights), self.rarest, np.float32)]
+        )
+
+    def vector(self, features: Features) -> tuple[Ints, Floats, float]:
+        """(columns, values of unit length, share of the features that are known)."""
+        columns: list[int] = []
+        parts: list[Floats] = []
+        known = total = 0
+        for block, items in features.items():
+            found = [i for item in items if (i := self.index.get(block + item)) is not None]
+            if block in ("word", "cjk", "syllable"):
+                known, total = known + len(found), total + len(items)
+            if found:
+                weights = self.weights[found]
+                parts.append(weights * (BLOCK_WEIGHTS[block] / math.sqrt(float(weights @ weights))))
+                columns += found
+        if not columns:
+            return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
+        values = np.concatenate(parts)
+        return np.array(columns, np.int32), values / math.sqrt(float(values @ values)), known / max(1, total)
+
+    def matrix(self, features: Sequence[Features]) -> sp.csr_matrix:
+        """One row of unit length for each item."""
+        rows = [self.vector(item) for item in features]
+        pointers = np.cumsum([0, *(len(columns) for columns, _, _ in rows)])
+        columns = np.concatenate([r[0] for r in rows]) if rows else np.zeros(0, np.int32)
+        values = np.concatenate([r[1] for r in rows]) if rows else np.zeros(0, np.float32)
+        return sp.csr_matrix(
+            (values, columns, pointers), shape=(len(rows), len(self.index)), dtype=np.float32
+        )
+
+
+def _keys(features: Features) -> Iterable[str]:
+    return (block + item for block, items in features.items() for item in items)
