@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, model, text, vectors
+from intents import features, model, scope, text, vectors
 from intents.confidence import Confidence
 from intents.features import extract, words
 from intents.library import OUT_OF_SCOPE, Library
@@ -129,7 +129,7 @@ def load_or_train(library: Library, cache: Path | None = None, progress: Progres
 def _version(library: Library) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library.version}".encode())
-    for module in (features, model, text, vectors):
+    for module in (features, model, scope, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:16]

@@ -7,8 +7,10 @@ length before it is weighed.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
+
+from intents import scope
 
 _LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f]+(?:'[a-z]+)?|\d+(?:[.,]\d+)?")
 _CJK = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
@@ -23,6 +25,7 @@ _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈ�
 
 BLOCKS = ("word", "pair", "char", "cjk", "hanpair", "syllable", "jamo", "concept")
 Features = dict[str, list[str]]
+Repair = Callable[[str], str]
 
 
 def words(text: str) -> list[str]:
@@ -66,9 +69,19 @@ def _grams(run: str, low: int, high: int) -> Iterator[str]:
             yield run[i : i + n]
 
 
-def extract(text: str, latin: list[str] | None = None, concepts: Iterable[str] = ()) -> Features:
-    """The features of folded text by block. `latin` replaces its Latin words (after spelling repair)."""
-    tokens = words(text) if latin is None else latin
+def extract(text: str, repair: Repair = str, concepts: Iterable[str] = ()) -> Features:
+    """The features of folded text by block, what is denied apart from what is asserted. `repair` mends a Latin word."""
+    asserted, denied = scope.split(text)
+    if not denied:
+        return _extract(text, repair, concepts)
+    features = _extract(asserted, repair, concepts)
+    for block, items in _extract(denied, repair, ()).items():
+        features.setdefault(block, []).extend("¬" + item for item in items)
+    return features
+
+
+def _extract(text: str, repair: Repair, concepts: Iterable[str]) -> Features:
+    tokens = [repair(token) for token in words(text)]
     stems = [stem(token) for token in tokens]
     unique = list(dict.fromkeys(stems))
     features: Features = {"word": [*unique, *_SYMBOL.findall(text)]}

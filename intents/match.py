@@ -117,10 +117,8 @@ class Matcher:
         self.ids = frozenset(faq.entries)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        typed = words(text.text)
-        repaired = [self.speller.repair(word) for word in typed]
-        changes = tuple((a, b) for a, b in zip(typed, repaired, strict=True) if a != b)
-        return extract(text.text, repaired), changes
+        changes = tuple((word, mended) for word in words(text.text) if (mended := self.speller.repair(word)) != word)
+        return extract(text.text, self.speller.repair), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         features, corrected = self.features(text)

@@ -103,7 +103,7 @@ def _decode(source: bytes | str) -> str:
 
 def _refuse_surprises(text: str) -> None:
     problems: list[Problem] = []
-    depth = count = documents = 0
+    depth = count = 0
     try:
         for token in _tokens(text):
             count += 1
@@ -128,8 +128,7 @@ def _refuse_surprises(text: str) -> None:
                 case yaml.DirectiveToken():
                     problems.append(_at(token, "directives (%) are not read; remove the line"))
                 case yaml.DocumentStartToken():
-                    documents += 1
-                    if documents > 1:
+                    if count > 2:  # the start of the stream and this token come before anything else
                         problems.append(
                             _at(token, "a second document starts here (---); one file holds one document")
                         )
@@ -172,12 +171,19 @@ def _from_yaml(err: yaml.YAMLError) -> Problem:
     )
 
 
+def _reads_as(text: str) -> str:
+    """What YAML programs make of unquoted `text`: bool, int, float, null, timestamp, or '' for text."""
+    if text.isascii() and text.isdigit():  # 0312345678: text for YAML 1.1, a number for YAML 1.2
+        return "int"
+    tag: str = _IMPLICIT.resolve(yaml.ScalarNode, text, (True, False))
+    return "" if tag.endswith(":str") else tag.rpartition(":")[2]
+
+
 def _plain(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]], problems: list[Problem]) -> Any:
     places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.ScalarNode):
         value = Scalar(node.value)
-        implicit = _IMPLICIT.resolve(yaml.ScalarNode, node.value, (True, False)) if not node.style else ""
-        value.reads_as = "" if implicit.endswith(":str") else implicit.rpartition(":")[2]
+        value.reads_as = "" if node.style else _reads_as(node.value)
         return value
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, (*path, i), places, problems) for i, child in enumerate(node.value)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from intents.match import Evidence
 from intents.text import Normalised
 
-ALARM = 0.40  # probability of all danger signs together from which the alarm is raised
+ALARM = 0.25  # probability of all danger signs together from which the alarm is raised
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""What a negation covers: "no fever, just sore" speaks of soreness. Spans of folded text that are denied.
+
+Only denials of existence that stand before their noun count ("no", "without", 没有): in "can't breathe" or 動かない the denial
+is the report itself, and for Japanese and Korean, where the two look alike, n-grams measured better than such rules.
+Whatever is denied is still a feature, but another one than the thing asserted, so the model learns both.
+"""
+
+import re
+
+_CLAUSE = r"[^,.;:!?、。，！？\n]"
+_CJK_CLAUSE = r"[^,.;:!?、。，！？\s]"  # spaces end a clause where words are not spaced
+_STOP = r"(?=\b(?:but|just|only|though|and (?:now|then|my|the|i)|however)\b|[,.;:!?\n]|$)"
+_PATTERNS = (
+    # English: no / without / never / neither ... up to the end of the clause
+    re.compile(
+        rf"\b(?:no|without|never|neither|nor|haven't|havent|hasn't|hadn't|don't have|dont have|didn't have|isn't any|not any|zero)\b"
+        rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
+    ),
+    # Chinese: 没有 / 无 / 冇 + noun
+    re.compile(rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"),
+)
+
+
+def denied(text: str) -> list[tuple[int, int]]:
+    """Spans (start, end) of folded `text` that a negation covers, in order and apart from each other."""
+    spans = sorted(match.span(1) for pattern in _PATTERNS for match in pattern.finditer(text))
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return merged
+
+
+def split(text: str) -> tuple[str, str]:
+    """(what is asserted, what is denied)."""
+    spans = denied(text)
+    if not spans:
+        return text, ""
+    asserted, last = [], 0
+    for start, end in spans:
+        asserted.append(text[last:start])
+        last = end
+    asserted.append(text[last:])
+    return " ".join(asserted), " ".join(text[start:end] for start, end in spans)
