@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.store.crypto import Vault, WrongKeyError
 from bot.store.schema import meta
@@ -20,7 +22,10 @@ BUSY_SECONDS = 10  # how long a writer waits for another process before it gives
 _MIGRATION_LOCK = 5_306_211_777  # any number of our own: one process migrates PostgreSQL, the others wait
 _KEY_CHECK = "smileline"
 
-StoreError = SQLAlchemyError  # what callers may catch: locked, away, disk full
+StoreError = (
+    SQLAlchemyError  # what callers may catch: locked, away, disk full, refused by a rule of the schema
+)
+StoreAway = (OperationalError, InterfaceError, PoolTimeout)  # those of them that pass: try again later
 
 
 class StoreSettingsError(Exception):
@@ -91,6 +96,7 @@ class Database:
         if known is None:
             sealed = self._vault.seal(_KEY_CHECK, "meta.key_check").hex()
             db.execute(meta.insert().values(name="key_check", value=sealed))
+            db.execute(meta.insert().values(name="instance", value=str(uuid.uuid4())))
             return
         try:
             self._vault.unseal(bytes.fromhex(known), "meta.key_check")
@@ -99,6 +105,20 @@ class Database:
                 "the data key is not the one this database was written with; "
                 "set SMILELINE_DATA_KEY or put data.key back"
             ) from None
+
+    def get_meta(self, name: str) -> str | None:
+        """A value that the store keeps about itself."""
+        with self.read() as db:
+            return db.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def set_meta(self, name: str, value: str) -> None:
+        with self.write() as db:
+            self.put_meta(db, name, value)
+
+    def put_meta(self, db: Connection, name: str, value: str) -> None:
+        """The same within a transaction that is under way."""
+        put = self.insert(meta).values(name=name, value=value)
+        db.execute(put.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
     def close(self) -> None:
         self._engine.dispose()

@@ -114,6 +114,17 @@ class Patients(Database):
             self._plan(db, procedure_id, date, planned, now)
             self._follow_state(db, patient_id, now)
 
+    def plan_again(self, procedure_id: int, date: dt.date, planned: list[Planned], now: dt.datetime) -> None:
+        """The same date under a changed plan; nothing happens if the patient has moved the date meanwhile."""
+        query = select(procedures.c.patient_id).where(
+            procedures.c.id == procedure_id, procedures.c.date == date
+        )
+        with self.write() as db:
+            patient_id = db.execute(query.with_for_update()).scalar()
+            if patient_id is not None:
+                self._plan(db, procedure_id, date, planned, now)
+                self._follow_state(db, patient_id, now)
+
     def _cancel_other_dates(self, db: Connection, procedure_id: int, date: dt.date, now: dt.datetime) -> None:
         # A row whose message may be on its way (started) is left to its sender, who sees the new date
         # afterwards.
@@ -181,14 +192,15 @@ class Patients(Database):
     def mark_unreachable(self, address: Address, reason: str) -> None:
         """Nothing is sent to `address` any more; another reachable address of the patient takes its place."""
         with self.write() as db:
-            self._mark(db, address, False, reason)
+            self.mark(db, address, False, reason)
 
     def mark_reachable(self, address: Address) -> None:
         """The patient is back: what was held for want of an address goes on."""
         with self.write() as db:
-            self._mark(db, address, True, None)
+            self.mark(db, address, True, None)
 
-    def _mark(self, db: Connection, address: Address, reachable: bool, reason: str | None) -> None:
+    def mark(self, db: Connection, address: Address, reachable: bool, reason: str | None) -> None:
+        """The same within a transaction that is under way."""
         here = (addresses.c.channel == address.channel) & (addresses.c.chat_mac == self.mac(address))
         change = update(addresses).where(here).values(reachable=reachable, reason=reason)
         patient_id = db.execute(change.returning(addresses.c.patient_id)).scalar()

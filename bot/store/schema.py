@@ -142,9 +142,8 @@ reminders = Table(
     Column("state", String(10), nullable=False, server_default="pending"),
     Column("reason", String(32)),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-    Column(
-        "lapses", SmallInteger, nullable=False, server_default=text("0")
-    ),  # senders that died or lost the answer
+    Column("lapses", SmallInteger, nullable=False, server_default=text("0")),  # senders that died
+    Column("unknowns", SmallInteger, nullable=False, server_default=text("0")),  # answers that were lost
     Column("doubtful", Boolean, nullable=False, server_default=text("false")),  # it may have arrived twice
     Column("lease_by", String(36)),
     Column("lease_until", Moment),

@@ -6,12 +6,12 @@ from typing import Self
 
 from bot.store.alerts import Alert, Alerts
 from bot.store.crypto import Vault, WrongKeyError, load_key
-from bot.store.database import StoreError, StoreSettingsError, open_engine
+from bot.store.database import StoreAway, StoreError, StoreSettingsError, open_engine
 from bot.store.events import Events
-from bot.store.housekeeping import Housekeeping
+from bot.store.watch import Watch
 
 
-class Store(Events, Alerts, Housekeeping):
+class Store(Events, Alerts, Watch):
     """One object for all threads of a process; any number of processes may have their own.
 
     Every method raises StoreError when the database is locked, away or full; nothing is half done then.
@@ -26,4 +26,4 @@ class Store(Events, Alerts, Housekeeping):
         return cls(open_engine(url), Vault(key))
 
 
-__all__ = ["Alert", "Store", "StoreError", "StoreSettingsError", "WrongKeyError", "load_key"]
+__all__ = ["Alert", "Store", "StoreAway", "StoreError", "StoreSettingsError", "WrongKeyError", "load_key"]

@@ -217,6 +217,7 @@ def _tables() -> None:
         sa.Column("reason", sa.String(length=32)),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("lapses", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("unknowns", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("doubtful", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("lease_by", sa.String(length=36)),
         sa.Column("lease_until", sa.BigInteger()),

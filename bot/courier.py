@@ -1,0 +1,142 @@
+"""Takes one claimed reminder to its patient: still sensible? wait for the slot, mark, send, record."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from random import Random
+
+from bot import logs
+from bot.channels.port import Channel, SendFailed
+from bot.core import journey
+from bot.core.delivery import Due, End, Send, Wait, after_failure, decide
+from bot.core.pacing import PROBING, backoff_seconds
+from bot.core.values import Address, Message
+from bot.core.wording import Wording
+from bot.recorder import Recorder
+from bot.store.deliveries import Change, Claimed, Refusal, Result, Start
+from bot.store.store import Store, StoreError
+from intents.faq import Faq
+
+log = logs.get(__name__)
+
+
+class Courier:
+    """Delivers; knows how each channel has fared lately."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        channels: Mapping[str, Channel],
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        rng: Random,
+        send_timeout_seconds: float,
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._channels = channels
+        self._now = now
+        self._sleep = sleep
+        self._rng = rng
+        self._send_timeout_seconds = send_timeout_seconds
+        self._failures: dict[str, int] = {}
+        self.saving: frozenset[str] = frozenset()  # channels whose quota is down to its reserve
+        self.last_sent_at: datetime | None = None
+
+    async def deliver(self, claimed: Claimed, faq: Faq) -> None:
+        """One claimed reminder, to its end or back into the queue. Raises nothing but cancellation."""
+        due, verdict = claimed.due, decide(claimed.due, faq, self._now(), self.saving)
+        if isinstance(verdict, Send):
+            address = due.address
+            assert address is not None, "decide holds a reminder without address"
+            if address.channel not in self._channels:  # a patient of a channel that is switched off here
+                verdict = Wait(self._now() + timedelta(minutes=10), "channel_off")
+            else:
+                message = compose(due, verdict, faq, self._channels[address.channel].platform)
+                await self._pause_until(claimed.slot)
+                await self._send(due, address, message, claimed.probe)
+                return
+        log.info("reminder_not_sent", reminder=due.id, verdict=type(verdict).__name__, reason=verdict.reason)
+        await self._recorder.put(Result(due.id, due.patient_id, verdict))
+
+    async def _pause_until(self, slot: datetime) -> None:
+        seconds = (slot - self._now()).total_seconds()
+        if seconds > 0:
+            await self._sleep(seconds)
+
+    async def _send(self, due: Due, address: Address, message: Message, probe: bool = False) -> None:
+        if not await self._recorder.put(Start(due.id, address.channel)):
+            log.info("reminder_withdrawn", reminder=due.id)  # stopped, moved or alarmed since the claim
+            return
+        # If we die from here on, nobody knows whether it arrived: see bot.store.deliveries.
+        change = await self._try(due, address, message, probe)
+        await self._recorder.put(change)
+        log.info("reminder", reminder=due.id, channel=address.channel, outcome=_word(change))
+
+    async def _try(self, due: Due, address: Address, message: Message, probe: bool) -> Change:
+        channel = self._channels[address.channel]
+        try:
+            async with asyncio.timeout(self._send_timeout_seconds):  # shorter than the lease
+                await channel.send(address, message, retry_key=due.retry_key)
+        except SendFailed as err:
+            failure = err
+        except TimeoutError:
+            failure = SendFailed("timeout", sent="unknown")
+        except Exception:  # a channel's fault must not cost the others their reminders
+            log.exception("send_broke", reminder=due.id, channel=address.channel)
+            failure = SendFailed("error", sent="unknown")
+        else:
+            await self._fared_well(address.channel, probe)
+            self.last_sent_at = self._now()
+            return Result(due.id, due.patient_id, End("sent"))
+        return await self._failed(due, address, failure, channel.retry_keys)
+
+    async def _failed(self, due: Due, address: Address, failure: SendFailed, retry_keys: bool) -> Change:
+        if failure.permanent:
+            return Refusal(due.id, due.patient_id, address, failure.reason)
+        if failure.reason != "refused":  # a refused message says nothing about the channel
+            await self._fared_badly(address.channel, failure)
+        verdict = after_failure(
+            due,
+            failure.reason,
+            failure.permanent,
+            failure.retry_after,
+            failure.sent == "unknown",
+            retry_keys,
+            self._now(),
+            self._rng,
+        )
+        return Result(due.id, due.patient_id, verdict)
+
+    async def _fared_well(self, channel: str, probe: bool) -> None:
+        if self._failures.pop(channel, 0) >= PROBING or probe:
+            await self._block(channel, 0, "", 0)
+
+    async def _fared_badly(self, channel: str, failure: SendFailed) -> None:
+        """After several failures in a row all workers leave the channel alone for a while, then try one message."""
+        count = self._failures[channel] = self._failures.get(channel, 0) + 1
+        if count >= PROBING or failure.reason == "quota":
+            seconds = max(failure.retry_after or 0, backoff_seconds(count - PROBING + 3, self._rng))
+            await self._block(channel, min(seconds, 3600), failure.reason, max(count, PROBING))
+
+    async def _block(self, channel: str, seconds: float, why: str, failures: int) -> None:
+        until = self._now() + timedelta(seconds=seconds)
+        try:
+            await asyncio.to_thread(self._store.block_channel, channel, until, why[:32], failures)
+        except StoreError:  # the next failure tries again
+            log.warning("block_not_kept", channel=channel)
+        log.warning("channel_blocked", channel=channel, seconds=round(seconds), why=why)
+
+
+def compose(due: Due, send: Send, faq: Faq, platform: str) -> Message:
+    """The push in the patient's language, or in the clinic's first one where it no longer answers in theirs."""
+    language = due.language if due.language in faq.languages else faq.languages[0]
+    words = Wording(faq, language, due.traditional, platform)
+    return journey.reminder(send.step, words, due.detail, send.catch_up_day)
+
+
+def _word(change: Change) -> str:
+    if isinstance(change, Result):
+        return change.verdict.state if isinstance(change.verdict, End) else f"again:{change.verdict.reason}"
+    return "refused" if isinstance(change, Refusal) else "started"

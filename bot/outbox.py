@@ -1,0 +1,194 @@
+"""The outbox: a sweep over the reminders that are due. APScheduler is only its clock; the rows are the truth.
+
+One tick: leases that ran out, then claim and deliver until nothing is due, then what staff must hear.
+"""
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from random import Random
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot import logs
+from bot.channels.port import Channel, utc_now
+from bot.core.pacing import Rate
+from bot.core.values import Address
+from bot.courier import Courier
+from bot.recorder import Recorder
+from bot.replan import Replanner
+from bot.ride import Ride, ride_along
+from bot.store.deliveries import Claims
+from bot.store.store import Store, StoreError
+from bot.watchman import ClockGuard, Watchman
+from intents.faq import Faq
+
+log = logs.get(__name__)
+
+FULL = 100  # reminders under way in this process before the next are claimed
+HEARTBEAT = dt.timedelta(minutes=1)
+
+
+class Outbox:
+    """Sends what is due. Any number of processes may run one over the same database.
+
+    `faq`: the file as it is now. `tell_staff` may raise; the notice is then told later. `marker`: a file that lives
+    outside the database and shows whether the database is an old copy (see Watchman). `seed` fixes the jitter.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        faq: Callable[[], Faq],
+        channels: Mapping[str, Channel],
+        clock: Callable[[], dt.datetime] = utc_now,
+        tell_staff: Callable[[str], Awaitable[None]] | None = None,
+        seed: int | None = None,
+        *,
+        marker: Path | None = None,
+        rates: Mapping[str, Rate] | None = None,
+        tick_seconds: float = 5,
+        lease_seconds: int = 30,
+        send_timeout_seconds: float = 20,
+        concurrency: int = 16,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._faq = faq
+        self._clock = clock
+        self._fixed_now: dt.datetime | None = None
+        self._rates = rates
+        self._lease_seconds = lease_seconds
+        self._tick_seconds = tick_seconds
+        self._worker = str(uuid.uuid4())
+        self._retry_keys = tuple(name for name, channel in channels.items() if channel.retry_keys)
+        recorder = Recorder(store, self._claims(), self._now)
+        rng = Random(seed)  # noqa: S311 - jitter, not a secret
+        self._courier = Courier(store, recorder, channels, self._now, sleep, rng, send_timeout_seconds)
+        self._watchman = Watchman(store, channels, tell_staff, marker)
+        self._replanner = Replanner(store)
+        self._clock_guard = ClockGuard()
+        self._room = asyncio.Semaphore(concurrency)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._scheduler: AsyncIOScheduler | None = None
+        self._stopping = False
+        self._ticking = asyncio.Lock()
+        self._beat_at: dt.datetime | None = None
+
+    def _now(self) -> dt.datetime:
+        return self._fixed_now or self._clock()
+
+    async def start(self) -> None:
+        """Hold what a restored backup brought back, then tick until `stop`."""
+        await self._watchman.check_backup(self._now())
+        self._scheduler = AsyncIOScheduler(timezone=dt.UTC)
+        self._scheduler.add_job(
+            self._scheduled,
+            "interval",
+            seconds=self._tick_seconds,
+            next_run_time=dt.datetime.now(dt.UTC),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,  # its default of 1 s would drop the tick after a pause
+        )
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Claim no more, let what is on its way end (bounded by the send timeout), leave the rest to its lease."""
+        self._stopping = True
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+        async with self._ticking:
+            await self._drain()
+
+    async def _scheduled(self) -> None:
+        try:
+            now = self._clock()
+            if self._clock_guard.jumped(now):
+                log.warning("clock_jumped")  # wait until it is right again, or has stayed where it is
+                return
+            await self.tick()
+        except StoreError as err:  # locked, away, full: the rows wait, the next tick tries again
+            log.warning("tick_failed", error=type(err).__name__)
+        except Exception:  # the outermost step of the loop: leave a record and go on
+            log.exception("tick_broke")
+
+    async def tick(self, now: dt.datetime | None = None) -> int:
+        """Send everything that is due; the number of reminders taken up. `now` replaces the clock in tests.
+
+        Raises StoreError when the database cannot be asked; what was claimed is still brought to its end.
+        """
+        async with self._ticking:
+            self._fixed_now = now
+            faq = self._faq()
+            try:
+                await asyncio.to_thread(self._store.reap, self._claims(), self._now())
+                await self._replanner.follow(faq, self._now())
+                self._courier.saving = await self._watchman.saving(self._now())
+                taken = await self._sweep(faq)
+                await self._beat()
+                await self._watchman.report(faq, self._now())
+                return taken
+            finally:
+                await self._drain()
+                self._fixed_now = None
+
+    async def _sweep(self, faq: Faq) -> int:
+        taken = 0
+        while not self._stopping:
+            claims = self._claims(faq)
+            claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
+            for item in claimed:
+                task = asyncio.create_task(self._deliver(item, faq))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            taken += len(claimed)
+            if not claimed and not self._under_way:
+                break
+            if not claimed or len(self._under_way) >= FULL:
+                await self._some_room(all_of_them=not claimed)
+                await self._beat()
+        return taken
+
+    async def _some_room(self, all_of_them: bool) -> None:
+        """Until half of what is under way has ended; with nothing left to claim, until all has or a second is over."""
+        until = 0 if all_of_them else FULL // 2
+        while len(self._under_way) > until:
+            when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(self._under_way, timeout=1, return_when=when)
+            if not done or all_of_them:
+                return
+
+    async def _deliver(self, item: object, faq: Faq) -> None:
+        async with self._room:
+            await self._courier.deliver(item, faq)  # type: ignore[arg-type]
+
+    async def _drain(self) -> None:
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    async def _beat(self) -> None:
+        now = self._now()
+        if self._beat_at is None or not dt.timedelta() <= now - self._beat_at < HEARTBEAT:
+            self._beat_at = now
+            await self._watchman.beat(now, self._courier.last_sent_at)
+
+    async def ride_along(self, address: Address) -> Ride | None:
+        """A due reminder for the patient who is writing now, to go out with the (on LINE: free) reply; None: nothing.
+
+        The inbox sends `ride.message` with its replies and awaits `ride.ended(...)` afterwards.
+        """
+        return await ride_along(self._store, self._claims(self._faq()), address, self._faq(), self._clock())
+
+    def _claims(self, faq: Faq | None = None) -> Claims:
+        steps = faq.file.reminders.steps if faq else []
+        return Claims(
+            worker=self._worker,
+            fold=tuple(step.id for step in steps if step.late.then == "fold"),
+            skip=tuple(step.id for step in steps if step.late.then == "skip"),
+            lease_seconds=self._lease_seconds,
+            rates=self._rates,
+            retry_keys=self._retry_keys,
+        )

@@ -1,0 +1,152 @@
+"""Seen, not assumed: what is due, what is stuck, what staff must look at."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from bot.store.deliveries import PENDING, SENDING, Deliveries
+from bot.store.patients import ended, released
+from bot.store.schema import limits, patients, procedures, reminders
+
+_COUNTED = 1_000  # beyond this "many" is all that matters; the count stays cheap
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryHealth:
+    """`late`: due for longer than the grace and not sent (1,000 stands for that or more)."""
+
+    late: int
+    oldest_due_at: dt.datetime | None
+    held: dict[str, int]
+    doubtful: int
+    blocked: dict[str, str]
+    last_tick_at: dt.datetime | None
+    last_sent_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A reminder on the staff's list: it may have arrived twice, or was given up."""
+
+    id: int
+    patient_id: int
+    step_id: str
+    due_at: dt.datetime
+    state: str
+    reason: str | None
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A procedure as planning needs it."""
+
+    procedure_id: int
+    patient_id: int
+    kind: str
+    date: dt.date
+    timezone: str | None
+
+
+class Watch(Deliveries):
+    """Counts for staff, health and the dead-man's switch."""
+
+    def delivery_health(
+        self, now: dt.datetime, grace: dt.timedelta = dt.timedelta(minutes=15)
+    ) -> DeliveryHealth:
+        late = select(reminders.c.due_at).where(PENDING, reminders.c.next_at < now - grace)
+        some = late.order_by(reminders.c.next_at).limit(_COUNTED).subquery()
+        held = select(reminders.c.reason, func.count()).where(reminders.c.state == "held")
+        doubtful = select(func.count()).where(reminders.c.doubtful, reminders.c.state == "sent")
+        last_tick, last_sent = self.moment("last_tick"), self.moment("last_sent")
+        with self.read() as db:
+            count, oldest = db.execute(select(func.count(), func.min(some.c.due_at))).one()
+            lanes = db.execute(select(limits).where(limits.c.blocked_until > now))
+            return DeliveryHealth(
+                late=count,
+                oldest_due_at=oldest,
+                held=dict(db.execute(held.group_by(reminders.c.reason)).tuples().all()),
+                doubtful=db.execute(doubtful).scalar_one(),
+                blocked={lane.channel: lane.blocked_why or "" for lane in lanes},
+                last_tick_at=last_tick,
+                last_sent_at=last_sent,
+            )
+
+    def moment(self, name: str) -> dt.datetime | None:
+        """A moment that the store keeps about itself (`last_tick`, `last_sent`)."""
+        value = self.get_meta(name)
+        return None if value is None else dt.datetime.fromisoformat(value)
+
+    def trouble(self, since: dt.datetime, limit: int = 1000) -> list[Listed]:
+        """The staff's list, newest first: doubtful ones that have ended, and failures."""
+        wanted = or_(reminders.c.doubtful, reminders.c.state == "failed")
+        query = (
+            select(reminders, procedures.c.patient_id)
+            .join(procedures)
+            .where(wanted, reminders.c.ended_at >= since)
+            .order_by(reminders.c.ended_at.desc())
+            .limit(limit)
+        )
+        with self.read() as db:
+            return [
+                Listed(row.id, row.patient_id, row.step_id, row.due_at, row.state, row.reason, row.doubtful)
+                for row in db.execute(query)
+            ]
+
+    # --- rows that wait for staff
+
+    def hold_overdue(self, until: dt.datetime, now: dt.datetime) -> int:
+        """A restored backup: what was due by `until` may have been sent since, so it waits for staff. The number."""
+        lapsed = and_(SENDING, reminders.c.lease_until < now)
+        doubt = and_(or_(PENDING, lapsed), reminders.c.due_at <= until)
+        free = {"lease_by": None, "lease_until": None, "started_at": None}
+        with self.write() as db:
+            return db.execute(
+                update(reminders).where(doubt).values(state="held", reason="restored", **free)
+            ).rowcount
+
+    def release_held(self, reason: str) -> int:
+        """Staff (or a refilled quota) let the held ones go on; their lateness is judged as they go out."""
+        return self._change_held(reason, released())
+
+    def drop_held(self, reason: str, now: dt.datetime) -> int:
+        """Staff know that these were sent, or want none of them."""
+        return self._change_held(reason, ended("missed", reason, now))
+
+    def _change_held(self, reason: str, values: dict[str, object]) -> int:
+        which = and_(reminders.c.state == "held", reminders.c.reason == reason)
+        with self.write() as db:
+            return db.execute(update(reminders).where(which).values(values)).rowcount
+
+    # --- should exist against exists
+
+    def missing_steps(self, step_ids: Sequence[str], since: dt.date) -> dict[str, int]:
+        """Step -> how many procedures from `since` on lack their reminder of it; empty when all is planned."""
+        current = and_(
+            procedures.c.id == reminders.c.procedure_id, procedures.c.date == reminders.c.procedure_date
+        )
+        per_step = (
+            select(reminders.c.step_id, func.count())
+            .join(procedures, current)
+            .where(procedures.c.date >= since, reminders.c.step_id.in_(step_ids))
+            .group_by(reminders.c.step_id)
+        )
+        with self.read() as db:
+            total = db.execute(select(func.count()).where(procedures.c.date >= since)).scalar_one()
+            exists: dict[str, int] = dict(db.execute(per_step).tuples().all())
+        return {
+            step_id: total - exists.get(step_id, 0) for step_id in step_ids if exists.get(step_id, 0) != total
+        }
+
+    def journeys(self, since: dt.date, after: int = 0, limit: int = 500) -> list[Journey]:
+        """Procedures from `since` on, in pages by their id."""
+        which: ColumnElement[bool] = and_(procedures.c.date >= since, procedures.c.id > after)
+        query = select(procedures, patients.c.timezone).join(patients).where(which)
+        with self.read() as db:
+            return [
+                Journey(row.id, row.patient_id, row.kind, row.date, row.timezone)
+                for row in db.execute(query.order_by(procedures.c.id).limit(limit))
+            ]
