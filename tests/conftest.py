@@ -7,6 +7,7 @@ import pytest
 from intents.faq import Faq
 from intents.understand import Understander
 from tests import helpers
+from tests.databases import database_url, postgres_server, postgres_url, store  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,9 @@ def line_of(text: str) -> int:
 
 def test_every_topic_and_danger_sign_of_the_coverage_list_is_there(faq: Faq) -> None:
     assert [entry.id for entry in faq.file.entries] == [topic["id"] for topic in TOPICS["topics"]]
-    assert {flag.id: flag.urgency for flag in faq.file.red_flags} == {f["id"]: f["urgency"] for f in TOPICS["red_flags"]}
+    assert {flag.id: flag.urgency for flag in faq.file.red_flags} == {
+        f["id"]: f["urgency"] for f in TOPICS["red_flags"]
+    }
 
 
 def test_urgency_group_sources_and_beyond_are_those_of_the_coverage_list(faq: Faq) -> None:
@@ -65,15 +67,27 @@ def test_clinic_is_marked_as_placeholder() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("urgency: routine", "urgency: rutine", 'came "rutine"; allowed: "routine", "call", "urgent" or "emergency"'),
+        (
+            "urgency: routine",
+            "urgency: rutine",
+            'came "rutine"; allowed: "routine", "call", "urgent" or "emergency"',
+        ),
         ("    group: pain", "    gruop: pain", 'the key "gruop" is not known here; did you mean "group"?'),
-        ('at: "10:00"', "at: 9:30", 'came "9:30"; a time with two digits each such as "09:30" is wanted here'),
+        (
+            'at: "10:00"',
+            "at: 9:30",
+            'came "9:30"; a time with two digits each such as "09:30" is wanted here',
+        ),
         ('at: "10:00"', 'at: "25:00"', "a time with two digits"),
         ("day: 14", "day: soon", 'came "soon"; a whole number such as 14 is wanted here'),
         ("on: 2026-11-23", "on: 23.11.2026", "a date such as 2026-11-20 is wanted here"),
         ("on: 2026-11-23", "on: 2026-02-31", "reviewed.on"),
         ("timezone: Asia/Tokyo", "timezone: Tokyo", '"Tokyo" is no zone'),
-        ("see_also: [smile_pain_duration", "see_also: [smile_pain_durration", 'did you mean "smile_pain_duration"?'),
+        (
+            "see_also: [smile_pain_duration",
+            "see_also: [smile_pain_durration",
+            'did you mean "smile_pain_duration"?',
+        ),
         ("sources: [S1]", "sources: [S9]", '"S9" is not known'),
         ("first: 8", "first: 9", "but day 8 comes next"),
         ("  languages: [", "  languages: [xx, ", 'came "xx"'),
@@ -107,7 +121,9 @@ def test_missing_language_is_named() -> None:
     assert answer
 
     found = refuse(answer[0], "\n")
-    assert any("no text" in line or "is missing" in line or "is empty" in line or "wanted" in line for line in found)
+    assert any(
+        "no text" in line or "is missing" in line or "is empty" in line or "wanted" in line for line in found
+    )
 
 
 def test_all_problems_come_at_once() -> None:
@@ -120,7 +136,9 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_duplicate_ids_are_refused() -> None:
-    assert any("used twice" in line for line in refuse("- id: smile_pain_duration", "- id: smile_pain_causes"))
+    assert any(
+        "used twice" in line for line in refuse("- id: smile_pain_duration", "- id: smile_pain_causes")
+    )
 
 
 def test_version_changes_with_the_text(faq: Faq) -> None:

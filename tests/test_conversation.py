@@ -1,0 +1,313 @@
+"""The conversation, step by step, on plain values: no channel, no database, no clock."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from bot.core.conversation import decide
+from bot.core.values import (
+    Address,
+    Button,
+    Context,
+    Decision,
+    EraseAll,
+    GiveConsent,
+    Incoming,
+    OpenAlert,
+    Patient,
+    RecordUnanswered,
+    SetLanguage,
+    SetProcedureDate,
+    SetReminders,
+    Unreachable,
+    Upcoming,
+)
+from intents.faq import Faq
+from intents.types import Match, Understanding
+from tests.helpers import NOW
+
+ADDRESS = Address("fake", "7")
+ANNA = Patient(ADDRESS, language="en")
+CONSENTED = replace(ANNA, id=1, consent_at=NOW, procedure_date=dt.date(2026, 11, 20))
+
+
+def meaning(outcome: str = "unknown", text: str = "words", **values: object) -> Understanding:
+    return Understanding(text, "en", outcome, **values)  # type: ignore[arg-type]
+
+
+def say(
+    faq: Faq,
+    text: str = "words",
+    understood: Understanding | None = None,
+    patient: Patient = ANNA,
+    **context: object,
+) -> Decision:
+    event = Incoming(ADDRESS, "1", NOW, "text", text)
+    return decide(
+        event, understood or meaning(text=text), Context(patient, NOW, platform="Telegram", **context), faq
+    )  # type: ignore[arg-type]
+
+
+def press(faq: Faq, action: str, patient: Patient = ANNA, **context: object) -> Decision:
+    event = Incoming(ADDRESS, "1", NOW, "action", action=action)
+    return decide(event, None, Context(patient, NOW, platform="Telegram", **context), faq)  # type: ignore[arg-type]
+
+
+def actions(decision: Decision) -> list[str]:
+    return [button.action for message in decision.replies for button in message.buttons]
+
+
+def test_danger_reply_comes_alone_and_opens_an_alert(faq: Faq) -> None:
+    danger = meaning(
+        "danger", urgency="urgent", red_flag="fever_infection", matches=(Match("fever_unwell", 0.99),)
+    )
+
+    decision = say(faq, "I have 39 of fever", danger)
+
+    assert decision.replies[0].text.startswith("Call the clinic now: +00 000 0001")
+    assert decision.effects == (OpenAlert("danger", "urgent", "fever_infection", "words"),)
+
+
+def test_danger_wins_over_a_person_who_has_taken_over_and_over_a_typed_label(faq: Faq) -> None:
+    danger = meaning("danger", urgency="emergency", red_flag="breathing_swallowing")
+
+    decision = say(faq, "1", danger, taken_over=True, last_buttons=(Button("Yes", "delete:yes"),))
+
+    assert decision.outcome == "danger"
+
+
+def test_danger_without_a_known_sign_still_shows_the_way_to_a_person(faq: Faq) -> None:
+    decision = say(faq, "x", meaning("danger", urgency="urgent", red_flag=None))
+
+    assert "+00 000 0001" in decision.replies[0].text
+    assert "119" in decision.replies[0].text
+    assert actions(decision) == ["person"]
+
+
+def test_the_bot_is_silent_while_a_person_has_taken_over(faq: Faq) -> None:
+    assert say(faq, "hello", meaning("smalltalk", small_talk="hello"), taken_over=True).replies == ()
+
+
+def test_answer_names_its_source_and_offers_related_questions(faq: Faq) -> None:
+    decision = say(faq, "swelling?", meaning("answer", matches=(Match("swelling", 0.9),)))
+
+    assert "Source: " in decision.replies[0].text
+    assert actions(decision) == [f"entry:{id}" for id in faq.entries["swelling"].see_also]
+
+
+def test_what_holds_on_the_recovery_day_comes_first_and_raises_the_urgency(faq: Faq) -> None:
+    late = replace(CONSENTED, procedure_date=dt.date(2026, 11, 11))
+
+    decision = say(faq, "swelling?", meaning("answer", matches=(Match("swelling", 0.9),)), late)
+
+    window = faq.entries["swelling"].window(12)
+    assert window
+    assert decision.replies[0].text.startswith(faq.say(window.text, "en"))
+    assert actions(decision)[0] == "person"
+
+
+def test_before_the_procedure_no_window_holds(faq: Faq) -> None:
+    future = replace(CONSENTED, procedure_date=dt.date(2026, 12, 1))
+
+    decision = say(faq, "swelling?", meaning("answer", matches=(Match("swelling", 0.9),)), future)
+
+    assert decision.replies[0].text.startswith(faq.say(faq.entries["swelling"].answer, "en"))
+
+
+@pytest.mark.parametrize("outcome", ["choices", "unknown"])
+def test_when_unsure_the_urgent_signs_and_a_person_are_always_there(faq: Faq, outcome: str) -> None:
+    decision = say(
+        faq,
+        "hm",
+        meaning(
+            outcome,
+            matches=(Match("swelling", 0.3), Match("alcohol", 0.2), Match("cost", 0.1), Match("makeup", 0.1)),
+        ),
+    )
+
+    assert faq.message("urgent_signs", "en").split(":")[0] in decision.replies[0].text
+    assert "person" in actions(decision)
+    assert any(isinstance(effect, RecordUnanswered) for effect in decision.effects)
+
+
+def test_choices_are_three_at_most_in_the_patients_words(faq: Faq) -> None:
+    matches = tuple(Match(id, 0.2) for id in ("swelling", "alcohol", "cost", "makeup"))
+
+    buttons = say(faq, "hm", meaning("choices", matches=matches)).replies[0].buttons
+
+    assert [b.label for b in buttons[:3]] == [faq.say(faq.entries[m.id].label, "en") for m in matches[:3]]
+    assert [b.action for b in buttons[3:]] == ["none", "person"]
+
+
+def test_typed_label_or_number_presses_the_button(faq: Faq) -> None:
+    offered = (Button("Swelling", "entry:swelling"), Button("Alcohol", "entry:alcohol"))
+
+    assert say(faq, "2", last_buttons=offered).entry == "alcohol"
+    assert say(faq, "swelling", last_buttons=offered).entry == "swelling"
+
+
+def test_a_date_asks_for_consent_before_anything_is_kept(faq: Faq) -> None:
+    decision = say(faq, "20 Nov")
+
+    assert decision.effects == ()
+    assert actions(decision)[:2] == ["consent:2026-11-20", "consent:no"]
+
+
+def test_consent_keeps_the_date_and_says_which_day_it_is(faq: Faq) -> None:
+    decision = press(faq, "consent:2026-11-20")
+
+    assert decision.effects == (GiveConsent(), SetLanguage("en"), SetProcedureDate(dt.date(2026, 11, 20)))
+    assert "day 3" in decision.replies[-1].text
+
+
+def test_declining_keeps_nothing(faq: Faq) -> None:
+    assert press(faq, "consent:no").effects == ()
+
+
+def test_with_consent_a_new_date_is_kept_at_once(faq: Faq) -> None:
+    decision = say(faq, "21 Nov", patient=CONSENTED)
+
+    assert SetProcedureDate(dt.date(2026, 11, 21)) in decision.effects
+
+
+def test_a_future_date_is_kept_and_said_to_be_in_the_future(faq: Faq) -> None:
+    decision = press(faq, "date:2026-12-24", CONSENTED)
+
+    assert "24 December 2026" in decision.replies[0].text
+    assert SetProcedureDate(dt.date(2026, 12, 24)) in decision.effects
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"),
+    [
+        ("date:2025-11-22", "date_too_old"),
+        ("date:2028-11-23", "date_too_far"),
+        ("date:2026-02-31", "date_impossible"),
+        ("date:nonsense", "date_impossible"),
+        ("consent:1999-01-01", "date_too_old"),
+        ("consent:nonsense", "consent"),
+    ],
+)
+def test_a_date_out_of_range_gets_a_kind_reply_and_keeps_nothing(faq: Faq, action: str, outcome: str) -> None:
+    decision = press(faq, action, CONSENTED)
+
+    assert (decision.outcome, decision.effects) == (outcome, ())
+    assert decision.replies[0].text
+
+
+def test_the_last_day_that_reminders_cover_is_accepted(faq: Faq) -> None:
+    assert press(faq, "date:2025-11-23", CONSENTED).outcome == "date"
+
+
+def test_ambiguous_date_offers_both(faq: Faq) -> None:
+    assert actions(say(faq, "3/4")) == ["date:2027-04-03", "date:2027-03-04"]
+
+
+def test_asking_for_the_date_offers_a_picker(faq: Faq) -> None:
+    picker = press(faq, "date").replies[0].picker
+
+    assert picker
+    assert (picker.first, picker.initial) == (dt.date(2025, 11, 23), dt.date(2026, 11, 23))
+
+
+def test_my_reminders_lists_the_next_ones_on_the_clinics_clock(faq: Faq) -> None:
+    upcoming = (Upcoming(dt.datetime(2026, 11, 25, 1, 0, tzinfo=dt.UTC), "day_5"),)
+
+    decision = press(faq, "reminders", CONSENTED, upcoming=upcoming)
+
+    assert "Wed 25 Nov 10:00" in decision.replies[0].text
+    assert actions(decision) == ["pause", "stop", "date"]
+
+
+def test_reminders_are_paused_resumed_and_stopped(faq: Faq) -> None:
+    assert press(faq, "pause", CONSENTED).effects == (SetReminders("paused"),)
+    assert press(faq, "resume", CONSENTED).effects == (SetReminders("on"),)
+    assert press(faq, "stop", CONSENTED).effects == (SetReminders("stopped"),)
+
+
+def test_word_of_service_is_obeyed(faq: Faq) -> None:
+    stop = meaning("answer", matches=(Match("reminders_help", 0.9),), service="stop")
+
+    assert say(faq, "stop it", stop, CONSENTED).effects == (SetReminders("stopped"),)
+
+
+def test_person_is_told_when_the_clinic_is_open(faq: Faq) -> None:
+    decision = press(faq, "person", staff_reachable=True)
+
+    assert decision.effects == (OpenAlert("person", "call", None, ""),)
+    assert "10:00" in decision.replies[0].text
+
+
+def test_person_at_night_hears_when_the_clinic_opens(faq: Faq) -> None:
+    event = Incoming(ADDRESS, "1", NOW, "action", action="person")
+    night = dt.datetime(2026, 11, 25, 14, 0, tzinfo=dt.UTC)  # Wednesday 23:00; closed on Thursday
+
+    decision = decide(event, None, Context(ANNA, night, staff_reachable=True), faq)
+
+    assert "Fri 27 Nov 10:00" in decision.replies[0].text
+
+
+def test_person_without_a_staff_chat_gets_the_phone_number(faq: Faq) -> None:
+    assert "+00 000 0001" in press(faq, "person").replies[0].text
+
+
+def test_my_data_says_what_is_kept_and_nothing_is_when_nothing_is(faq: Faq) -> None:
+    assert press(faq, "data").outcome == "my_data"
+    assert "20 November 2026" in press(faq, "data", CONSENTED).replies[0].text
+
+
+def test_deleting_asks_first(faq: Faq) -> None:
+    assert press(faq, "delete", CONSENTED).effects == ()
+    assert press(faq, "delete:no", CONSENTED).effects == ()
+    assert press(faq, "delete:yes", CONSENTED).effects == (EraseAll(),)
+
+
+def test_source_of_the_last_answer_is_told_with_its_doi(faq: Faq) -> None:
+    decision = press(faq, "source", last_entry="side_effect_rates")
+
+    assert "https://doi.org/10.1101/2025.03.10.25323087" in decision.replies[0].text
+
+
+def test_language_can_be_chosen(faq: Faq) -> None:
+    assert f"lang:{faq.languages[0]}" in actions(press(faq, "language"))
+    assert press(faq, "lang:en").effects == (SetLanguage("en"),)
+
+
+def test_unknown_button_and_old_entry_get_an_answer_all_the_same(faq: Faq) -> None:
+    assert press(faq, "entry:gone").outcome == "unknown"
+    assert press(faq, "nonsense:1").outcome == "help"
+    assert press(faq, "lang:xx").outcome == "language"
+
+
+@pytest.mark.parametrize("kind", ["photo", "voice", "sticker", "other"])
+def test_what_cannot_be_read_gets_a_kind_reply_and_a_person(faq: Faq, kind: str) -> None:
+    decision = decide(Incoming(ADDRESS, "1", NOW, kind), None, Context(ANNA, NOW), faq)  # type: ignore[arg-type]
+
+    assert decision.replies[0].text == faq.message(f"unsupported_{kind}", "en").format(
+        phone="+00 000 0001", emergency="119"
+    )
+    assert "person" in actions(decision)
+
+
+def test_too_long_text_is_answered_with_the_urgent_signs(faq: Faq) -> None:
+    assert say(faq, "x" * 5000, meaning(text="x" * 4096)).outcome == "too_long"
+
+
+def test_leaving_switches_the_channel_off(faq: Faq) -> None:
+    assert decide(Incoming(ADDRESS, "1", NOW, "left"), None, Context(ANNA, NOW), faq).effects == (
+        Unreachable(),
+    )
+
+
+def test_joining_greets_and_offers_the_languages_until_one_is_chosen(faq: Faq) -> None:
+    event = Incoming(ADDRESS, "1", NOW, "joined")
+
+    assert len(decide(event, None, Context(replace(ANNA, language=None), NOW), faq).replies) == 2
+    assert len(decide(event, None, Context(ANNA, NOW), faq).replies) == 1
+
+
+def test_every_label_of_every_button_fits_a_messenger(faq: Faq) -> None:
+    for action in ("start", "help", "date", "reminders", "person", "privacy", "data", "language", "delete"):
+        for message in press(faq, action, CONSENTED).replies:
+            assert all(len(button.label) <= 20 and len(button.action) <= 48 for button in message.buttons)
