@@ -43,7 +43,9 @@ class BotApiServer:
         self.queue: deque[dict[str, Any]] = deque()
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.violations: list[str] = []
-        self.faults: list[dict[str, Any]] = []  # {"method", "kind", "retry_after", "description", "parameters", "chat"}
+        self.faults: list[
+            dict[str, Any]
+        ] = []  # {"method", "kind", "retry_after", "description", "parameters", "chat"}
         self.messages: dict[tuple[str, int], dict[str, Any]] = {}
         self.open_queries: set[str] = set()
         self.commands: dict[str, Any] = {}
@@ -79,12 +81,23 @@ class BotApiServer:
         return number
 
     def person(self, chat: int, language: str | None = "en") -> dict[str, Any]:
-        return {"id": chat, "is_bot": False, "first_name": "Pat", **({"language_code": language} if language else {})}
+        return {
+            "id": chat,
+            "is_bot": False,
+            "first_name": "Pat",
+            **({"language_code": language} if language else {}),
+        }
 
     def message(self, chat: int, language: str | None = "en", **content: Any) -> dict[str, Any]:
         kind = "private" if chat > 0 else "supergroup"
         sender = self.person(abs(chat), language)
-        return {"message_id": next(self._ids), "date": DATE, "from": sender, "chat": {"id": chat, "type": kind}, **content}
+        return {
+            "message_id": next(self._ids),
+            "date": DATE,
+            "from": sender,
+            "chat": {"id": chat, "type": kind},
+            **content,
+        }
 
     async def say(self, chat: int, text: str, language: str | None = "en") -> int:
         return await self.update(message=self.message(chat, language, text=text))
@@ -97,18 +110,29 @@ class BotApiServer:
         self.open_queries.add(query)
         message = {k: shown[k] for k in ("message_id", "chat")} | {"date": 0} if inaccessible else shown
         return await self.update(
-            callback_query={"id": query, "from": self.person(chat), "message": message, "chat_instance": "1", "data": pressed}
+            callback_query={
+                "id": query,
+                "from": self.person(chat),
+                "message": message,
+                "chat_instance": "1",
+                "data": pressed,
+            }
         )
 
     async def membership(self, chat: int, status: str, kind: str = "private") -> int:
         old = {"user": {"id": 1, "is_bot": True, "first_name": "B"}, "status": "left"}
         change = {"chat": {"id": chat, "type": kind}, "from": self.person(abs(chat)), "date": DATE}
-        return await self.update(my_chat_member={**change, "old_chat_member": old, "new_chat_member": {**old, "status": status}})
+        return await self.update(
+            my_chat_member={**change, "old_chat_member": old, "new_chat_member": {**old, "status": status}}
+        )
 
     async def deliver(self, update: dict[str, Any], secret: str | None = None) -> int:
         assert self.hook
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret or self.hook.get("secret_token", "")}
-        async with aiohttp.ClientSession() as http, http.post(self.hook["url"], json=update, headers=headers) as response:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(self.hook["url"], json=update, headers=headers) as response,
+        ):
             return response.status
 
     # --- what people see
@@ -143,22 +167,34 @@ class BotApiServer:
             return _error(400, "Bad Request: " + violations[0])
         self.calls.append((method, dict(params)))
         fault = self._fault(method, params)
-        response = await self._faulty(fault, method, params, request) if fault else await self._answer(method, params)
+        response = (
+            await self._faulty(fault, method, params, request)
+            if fault
+            else await self._answer(method, params)
+        )
         async with self.changed:
             self.changed.notify_all()
         return response
 
     def _fault(self, method: str, params: Any) -> dict[str, Any] | None:
         for fault in self.faults:
-            if fault.get("method", method) == method and str(fault.get("chat", params.get("chat_id"))) == str(params.get("chat_id")):
+            if fault.get("method", method) == method and str(fault.get("chat", params.get("chat_id"))) == str(
+                params.get("chat_id")
+            ):
                 self.faults.remove(fault)
                 return fault
         return None
 
-    async def _faulty(self, fault: dict[str, Any], method: str, params: Any, request: web.Request) -> web.StreamResponse:
+    async def _faulty(
+        self, fault: dict[str, Any], method: str, params: Any, request: web.Request
+    ) -> web.StreamResponse:
         match fault["kind"]:
             case 429:
-                return _error(429, f"Too Many Requests: retry after {fault['retry_after']}", retry_after=fault["retry_after"])
+                return _error(
+                    429,
+                    f"Too Many Requests: retry after {fault['retry_after']}",
+                    retry_after=fault["retry_after"],
+                )
             case int(status):
                 return _error(status, fault.get("description"), **fault.get("parameters", {}))
             case "html":
@@ -181,7 +217,11 @@ class BotApiServer:
     async def _answer(self, method: str, params: Any) -> web.StreamResponse:
         handler = getattr(self, f"_{method.lower()}", None)
         result = await handler(params) if handler else True
-        return result if isinstance(result, web.StreamResponse) else web.json_response({"ok": True, "result": result})
+        return (
+            result
+            if isinstance(result, web.StreamResponse)
+            else web.json_response({"ok": True, "result": result})
+        )
 
     async def _getme(self, params: Any) -> Any:
         return {"id": 987654, "is_bot": True, "first_name": "Smileline", "username": "smileline_test_bot"}
@@ -237,7 +277,9 @@ class BotApiServer:
 
     async def _answercallbackquery(self, params: Any) -> Any:
         if params["callback_query_id"] not in self.open_queries:
-            return _error(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+            return _error(
+                400, "Bad Request: query is too old and response timeout expired or query ID is invalid"
+            )
         self.open_queries.discard(params["callback_query_id"])
         return True
 

@@ -12,7 +12,9 @@ import re
 
 _SIZE = re.compile(r"(\d+)-(\d+) (characters|bytes)")
 _MAX = re.compile(r"(?:up to|at most|maximum(?: of)?) (\d+) (characters|bytes)", re.I)
-_COUNT = re.compile(r"(?:At most|must include) (\d+)(?:-(\d+))? (?:of the )?(?:bot )?(?:commands|items|elements)", re.I)
+_COUNT = re.compile(
+    r"(?:At most|must include) (\d+)(?:-(\d+))? (?:of the )?(?:bot )?(?:commands|items|elements)", re.I
+)
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -39,7 +41,9 @@ class Spec:
                 if not (isinstance(value, (bytes, bytearray))):  # attach:// parts have free names
                     out.append(f"{method}.{name}: unknown parameter")
                 continue
-            out += self._field(f"{method}.{name}", f, self._decode(f["types"], value), params.get("parse_mode"))
+            out += self._field(
+                f"{method}.{name}", f, self._decode(f["types"], value), params.get("parse_mode")
+            )
         return out
 
     # a form field is a string: decode it where the spec wants something else
@@ -84,8 +88,14 @@ class Spec:
             if not isinstance(v, list):
                 return [f"{where}: not a list ({t})"] * 3
             return [e for i, x in enumerate(v) for e in self._errors(f"{where}[{i}]", t[9:], x)]
-        plain = {"Integer": int, "Float": (int, float), "Boolean": bool, "True": bool, "String": str,
-                 "InputFile": (bytes, bytearray, str)}.get(t)
+        plain = {
+            "Integer": int,
+            "Float": (int, float),
+            "Boolean": bool,
+            "True": bool,
+            "String": str,
+            "InputFile": (bytes, bytearray, str),
+        }.get(t)
         if plain is not None:
             ok = isinstance(v, plain) and (plain is bool or not isinstance(v, bool))
             return [] if ok else [f"{where}: {json.dumps(v, default=str)[:60]} is not of type {t}"]
@@ -94,7 +104,11 @@ class Spec:
         best = None
         for name in self.types.get(t, {}).get("subtypes") or [t]:
             fields = {f["name"]: f for f in self.types.get(name, {}).get("fields", [])}
-            errs = [f"{where}.{n}: required by {name}, missing" for n, f in fields.items() if f["required"] and n not in v]
+            errs = [
+                f"{where}.{n}: required by {name}, missing"
+                for n, f in fields.items()
+                if f["required"] and n not in v
+            ]
             for n, x in v.items():
                 if n in fields:
                     errs += self._field(f"{where}.{n}", fields[n], x, None)

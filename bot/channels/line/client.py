@@ -1,0 +1,189 @@
+"""LINE's Messaging API as the few verbs that we need, in plain values. The only file that imports line-bot-sdk.
+
+Timeouts are passed on every call: the library's own is five minutes.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from linebot.v3.messaging import (  # type: ignore[import-untyped]  # it publishes no types
+    ApiException,
+    AsyncApiClient,
+    AsyncMessagingApi,
+    AsyncMessagingApiBlob,
+    Configuration,
+    CreateRichMenuAliasRequest,
+    PushMessageRequest,
+    ReplyMessageRequest,
+    RichMenuRequest,
+    ShowLoadingAnimationRequest,
+)
+
+from bot.channels.port import SendFailed
+
+Json = dict[str, Any]
+_DEFAULT_HOST = "https://api.line.me"
+_LOADING_SECONDS = 20  # at most; the answer ends it. LINE takes multiples of five
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Pushes of this month: replies are free and do not count. `limit` None: the plan has none."""
+
+    limit: int | None
+    used: int
+
+
+class LineApi:
+    """Calls the Messaging API. Every method raises SendFailed, and nothing else, for LINE's or the network's fault."""
+
+    def __init__(self, token: str, api_url: str, *, seconds: float = 10.0) -> None:
+        host = api_url.rstrip("/")
+        self._settings = Configuration(access_token=token, host=None if host == _DEFAULT_HOST else host)
+        self._timeout = aiohttp.ClientTimeout(total=seconds, connect=seconds / 2)
+        self._client: AsyncApiClient | None = None
+
+    async def reply(self, reply_token: str, messages: Sequence[Json]) -> None:
+        """Answer an event, free of charge, once and within a minute. SendFailed("reply_token") when that is past."""
+        request = _built(ReplyMessageRequest, {"replyToken": reply_token, "messages": list(messages)})
+        async with self._calling() as api:
+            await api.reply_message(request, _request_timeout=self._timeout)
+
+    async def push(self, user: str, messages: Sequence[Json], retry_key: str) -> None:
+        """Send at any time; costs quota. A repeat with the same key within a day changes nothing and counts as done."""
+        request = _built(PushMessageRequest, {"to": user, "messages": list(messages)})
+        async with self._calling() as api:
+            try:
+                await api.push_message(request, x_line_retry_key=retry_key, _request_timeout=self._timeout)
+            except ApiException as err:
+                if err.status != 409:  # LINE accepted an earlier try whose answer we never saw
+                    raise
+
+    async def language(self, user: str) -> str | None:
+        """The profile's language, a BCP 47 tag, where the person has agreed to show it."""
+        async with self._calling() as api:
+            profile = await api.get_profile(user, _request_timeout=aiohttp.ClientTimeout(total=1.0))
+        return profile.language or None
+
+    async def loading(self, user: str) -> None:
+        request = ShowLoadingAnimationRequest(chatId=user, loadingSeconds=_LOADING_SECONDS)
+        async with self._calling() as api:
+            await api.show_loading_animation(request, _request_timeout=self._timeout)
+
+    async def quota(self) -> Quota:
+        async with self._calling() as api:
+            plan = await api.get_message_quota(_request_timeout=self._timeout)
+            used = await api.get_message_quota_consumption(_request_timeout=self._timeout)
+        return Quota(plan.value or None, used.total_usage)
+
+    async def menus(self) -> tuple[dict[str, str], set[str]]:
+        """The rich menus that are complete, as alias -> id, and the ids of all that exist with or without an alias."""
+        async with self._calling() as api:
+            aliases = await api.get_rich_menu_alias_list(_request_timeout=self._timeout)
+            listed = await api.get_rich_menu_list(_request_timeout=self._timeout)
+        named = {row.rich_menu_alias_id: row.rich_menu_id for row in aliases.aliases}
+        return named, {menu.rich_menu_id for menu in listed.richmenus if menu.name.startswith("smileline")}
+
+    async def create_menu(self, menu: Json, picture: bytes, alias: str) -> str:
+        """A rich menu with its PNG; returns the id. Dying in between leaves one without an alias: the next set-up removes it."""
+        request = _built(RichMenuRequest, menu)
+        async with self._calling() as api:
+            made = await api.create_rich_menu(request, _request_timeout=self._timeout)
+            await AsyncMessagingApiBlob(api.api_client).set_rich_menu_image(
+                made.rich_menu_id,
+                body=bytearray(picture),
+                _headers={"Content-Type": "image/png"},
+                _request_timeout=aiohttp.ClientTimeout(total=60),
+            )
+            named = CreateRichMenuAliasRequest(richMenuAliasId=alias, richMenuId=made.rich_menu_id)
+            await api.create_rich_menu_alias(named, _request_timeout=self._timeout)
+        return str(made.rich_menu_id)
+
+    async def delete_menu(self, menu_id: str) -> None:
+        """The menu; its alias, if it has one, must be gone before."""
+        async with self._calling() as api:
+            await api.delete_rich_menu(menu_id, _request_timeout=self._timeout)
+
+    async def delete_menu_alias(self, alias: str) -> None:
+        async with self._calling() as api:
+            await api.delete_rich_menu_alias(alias, _request_timeout=self._timeout)
+
+    async def show_menu_to_all(self, menu_id: str) -> None:
+        async with self._calling() as api:
+            await api.set_default_rich_menu(menu_id, _request_timeout=self._timeout)
+
+    async def show_menu(self, user: str, menu_id: str) -> None:
+        async with self._calling() as api:
+            await api.link_rich_menu_id_to_user(user, menu_id, _request_timeout=self._timeout)
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
+            self._client = None
+
+    @asynccontextmanager
+    async def _calling(self) -> AsyncIterator[AsyncMessagingApi]:
+        if self._client is None:  # the library wants a running loop; also after `close`
+            self._client = AsyncApiClient(self._settings)
+        try:
+            yield AsyncMessagingApi(self._client)
+        except SendFailed:
+            raise
+        except Exception as err:
+            raise failure(err) from err
+
+
+def _built(kind: Any, content: Json) -> Any:
+    """The library's request; it checks form and limits before anything is sent."""
+    try:
+        return kind.from_dict(content)
+    except Exception as err:
+        raise SendFailed("refused") from err
+
+
+def failure(err: Exception) -> SendFailed:
+    """The library's or aiohttp's error as ours."""
+    if isinstance(err, ApiException):
+        return _answered(err)
+    if isinstance(err, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        return SendFailed("unreachable")
+    return SendFailed("unknown_outcome", sent="unknown")
+
+
+def _answered(err: ApiException) -> SendFailed:
+    status, text = err.status or 0, _message(err)
+    match status:
+        case 400 if "reply token" in text:
+            return SendFailed("reply_token")
+        case 400 if "'to'" in text or '"to"' in text or "property: to" in text or "failed to send" in text:
+            return SendFailed("blocked", permanent=True)  # no friend of this account any more, or never was
+        case 401:
+            return SendFailed("token_refused")
+        case 429 if "monthly limit" in text:
+            return SendFailed("quota")
+        case 429:
+            return SendFailed("rate_limited", retry_after=_retry_after(err))
+        case _ if 400 <= status < 500:
+            return SendFailed("refused")
+    return SendFailed("unknown_outcome", sent="unknown")
+
+
+def _message(err: ApiException) -> str:
+    """What LINE said, lower case, details included."""
+    try:
+        body = json.loads(err.body or b"{}")
+        details = [
+            f"property: {item.get('property')} {item.get('message')}" for item in body.get("details", [])
+        ]
+        return " ".join([str(body.get("message", "")), *details]).lower().replace("`", "'")
+    except (ValueError, AttributeError, TypeError):
+        return ""
+
+
+def _retry_after(err: ApiException) -> float:
+    given = str((err.headers or {}).get("Retry-After", ""))
+    return min(float(given), 3600.0) if given.isdigit() else 2.0

@@ -1,0 +1,79 @@
+"""A Message as LINE's message objects (JSON). Pure.
+
+Words stay plain text, so that a phone number can be tapped and a sentence copied. Buttons that are answered at once are quick
+replies, which go away with the next message; topics to read are a Flex card, which stays.
+"""
+
+from typing import Any
+
+from bot.channels.line.events import DATE_DATA
+from bot.channels.splitting import shorten, split
+from bot.core.values import Button, DatePicker, Message
+
+TEXT_UNITS = 5000
+MESSAGES_A_CALL = 5
+QUICK_REPLIES = 13
+_LABEL, _ALT_TEXT, _CARD_LABEL = 20, 400, 40
+_ACTION_BYTES = 300
+Json = dict[str, Any]
+
+
+def render(message: Message) -> list[Json]:
+    """The message objects, in order; more than five go in several calls. Empty when there are no words."""
+    objects: list[Json] = [{"type": "text", "text": part} for part in split(message.text, TEXT_UNITS)]
+    buttons = [button for button in message.buttons if button.action and len(button.action) <= _ACTION_BYTES]
+    if not objects or not (buttons or message.picker):
+        return objects
+    pickers = [message.picker] if message.picker else []
+    if (
+        any(button.action.startswith("entry:") for button in buttons)
+        or len(buttons) + len(pickers) > QUICK_REPLIES
+    ):
+        objects.append(_card(buttons))
+        buttons = []
+    if buttons or pickers:
+        items = [_quick(_postback(button)) for button in buttons] + [
+            _quick(_date(picker)) for picker in pickers
+        ]
+        objects[-1]["quickReply"] = {"items": items}
+    return objects
+
+
+def _quick(action: Json) -> Json:
+    return {"type": "action", "action": action}
+
+
+def _postback(button: Button, label_units: int = _LABEL) -> Json:
+    """`displayText` shows the choice in the chat as if it had been typed."""
+    label = shorten(button.label, label_units) or "·"
+    return {"type": "postback", "label": label, "data": button.action, "displayText": label}
+
+
+def _date(picker: DatePicker) -> Json:
+    initial = min(max(picker.initial, picker.first), picker.last)
+    return {
+        "type": "datetimepicker",
+        "label": shorten(picker.label, _LABEL) or "·",
+        "data": DATE_DATA,
+        "mode": "date",
+        "initial": f"{initial}",
+        "min": f"{picker.first}",
+        "max": f"{picker.last}",
+    }
+
+
+def _card(buttons: list[Button]) -> Json:
+    """The choices as a card; the first topics stand out, the ways out of it do not."""
+    rows = [
+        {
+            "type": "button",
+            "style": "secondary" if button.action.startswith("entry:") else "link",
+            "height": "sm",
+            "adjustMode": "shrink-to-fit",
+            "action": _postback(button, _CARD_LABEL),
+        }
+        for button in buttons
+    ]
+    body = {"type": "box", "layout": "vertical", "spacing": "sm", "contents": rows}
+    alt_text = shorten(" / ".join(button.label for button in buttons), _ALT_TEXT) or "·"
+    return {"type": "flex", "altText": alt_text, "contents": {"type": "bubble", "size": "kilo", "body": body}}
