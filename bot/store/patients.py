@@ -11,6 +11,7 @@ from bot.core.reminders import Planned, settle
 from bot.core.values import Address, Patient, RemindersState, Upcoming
 from bot.store.database import Database
 from bot.store.schema import addresses, alerts, patients, procedures, reminders
+from bot.store.staff_schema import threads
 
 PLACE = "addresses.chat"
 MAIN = "thread_lift"  # the procedure that the chat speaks of; staff may add others later
@@ -232,8 +233,9 @@ class Patients(Database):
             macs = db.execute(
                 select(addresses.c.channel, addresses.c.chat_mac).where(addresses.c.patient_id == patient_id)
             ).all()
-            for channel, mac in macs:  # alerts from before consent hang on the address only
-                db.execute(delete(alerts).where(alerts.c.channel == channel, alerts.c.chat_mac == mac))
+            for channel, mac in macs:  # those from before consent hang on the address only
+                for table in (alerts, threads):
+                    db.execute(delete(table).where(table.c.channel == channel, table.c.chat_mac == mac))
             db.execute(
                 delete(patients).where(patients.c.id == patient_id)
             )  # the rest goes by ON DELETE CASCADE

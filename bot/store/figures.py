@@ -1,0 +1,188 @@
+"""Figures for the clinic: how often each entry is used, and whether it helped. Nobody's name in them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from bot.core.values import Address, Patient
+from bot.store.database import Database
+from bot.store.patients import PLACE
+from bot.store.schema import addresses, alerts, events, patients, procedures, reminders, unanswered
+from bot.store.staff_schema import feedback
+
+_QUESTION = "unanswered.text"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFigures:
+    entry: str
+    answers: int
+    helpful: int
+    not_helpful: int
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What happened in a span of days. `outcomes` counts messages by what became of them."""
+
+    outcomes: dict[str, int]
+    alerts: int
+    alert_minutes: float | None  # mean time until an alert was read
+    entries: tuple[EntryFigures, ...]
+    reminders_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that found no sure answer, kept with the patient's consent."""
+
+    id: int
+    text: str
+    language: str
+    matches: tuple[str, ...]
+    patient_id: int | None
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRow:
+    """A patient as the staff's list shows one."""
+
+    patient: Patient
+    reachable: bool
+    pushes_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderRow:
+    step_id: str
+    due_at: dt.datetime
+    state: str
+    reason: str | None
+    ended_at: dt.datetime | None
+    doubtful: bool
+
+
+class Figures(Database):
+    """Reads for the staff page, and the counts behind the digest."""
+
+    def count_feedback(self, entry: str, helpful: bool, day: dt.date) -> None:
+        put = self.insert(feedback).values(day=day, entry=entry[:48], helpful=helpful, count=1)
+        key = ["day", "entry", "helpful"]
+        with self.write() as db:
+            db.execute(put.on_conflict_do_update(index_elements=key, set_={"count": feedback.c.count + 1}))
+
+    def week(self, since: dt.datetime, until: dt.datetime) -> Week:
+        """What happened from `since` to `until`."""
+        during = (events.c.done_at >= since) & (events.c.done_at < until)
+        outcomes = select(events.c.outcome, func.count()).where(during).group_by(events.c.outcome)
+        used = (
+            select(events.c.entry, func.count())
+            .where(during, events.c.outcome == "answer", events.c.entry.is_not(None))
+            .group_by(events.c.entry)
+        )
+        opened = (alerts.c.opened_at >= since) & (alerts.c.opened_at < until)
+        wait = select(alerts.c.opened_at, alerts.c.acknowledged_at).where(
+            opened, alerts.c.acknowledged_at.is_not(None)
+        )
+        sent = select(func.count()).where(
+            reminders.c.state == "sent", reminders.c.ended_at >= since, reminders.c.ended_at < until
+        )
+        with self.read() as db:
+            minutes = [(read - at).total_seconds() / 60 for at, read in db.execute(wait)]
+            return Week(
+                outcomes={name or "": count for name, count in db.execute(outcomes)},
+                alerts=db.execute(select(func.count()).where(opened)).scalar_one(),
+                alert_minutes=sum(minutes) / len(minutes) if minutes else None,
+                entries=self._entries(db, dict(db.execute(used).all()), since.date(), until.date()),
+                reminders_sent=db.execute(sent).scalar_one(),
+            )
+
+    @staticmethod
+    def _entries(db: Any, used: dict[str, int], since: dt.date, until: dt.date) -> tuple[EntryFigures, ...]:
+        query = (
+            select(feedback.c.entry, feedback.c.helpful, func.sum(feedback.c.count))
+            .where(feedback.c.day >= since, feedback.c.day <= until)
+            .group_by(feedback.c.entry, feedback.c.helpful)
+        )
+        said = {(entry, helpful): int(count) for entry, helpful, count in db.execute(query)}
+        names = sorted(
+            used.keys() | {entry for entry, _ in said}, key=lambda name: (-used.get(name, 0), name)
+        )
+        return tuple(
+            EntryFigures(name, used.get(name, 0), said.get((name, True), 0), said.get((name, False), 0))
+            for name in names
+        )
+
+    # --- questions without an answer
+
+    def questions(self, limit: int = 2000) -> list[Question]:
+        """Newest first."""
+        query = select(unanswered).order_by(unanswered.c.id.desc()).limit(limit)
+        with self.read() as db:
+            return [
+                Question(
+                    row.id,
+                    self._vault.unseal(row.text_sealed, _QUESTION),
+                    row.language,
+                    tuple(id for id in row.matches.split(",") if id),
+                    row.patient_id,
+                    row.at,
+                )
+                for row in db.execute(query)
+            ]
+
+    def drop_questions(self, ids: list[int]) -> int:
+        """They have an answer now, or want none."""
+        with self.write() as db:
+            return db.execute(unanswered.delete().where(unanswered.c.id.in_(ids))).rowcount
+
+    # --- patients
+
+    def all_patients(self, limit: int = 500, after: int = 0) -> list[PatientRow]:
+        """Those with the newest procedure first; one row an address."""
+        return self._patients(patients.c.id > after, limit)
+
+    def patient_rows(self, patient_id: int) -> list[PatientRow]:
+        """One patient's addresses; empty when there is none."""
+        return self._patients(patients.c.id == patient_id, 20)
+
+    def _patients(self, which: Any, limit: int) -> list[PatientRow]:
+        query = (
+            select(patients, addresses.c.id.label("address_id"), addresses.c.channel, addresses.c.chat_sealed,
+                   addresses.c.reachable, procedures.c.date)
+            .select_from(patients.join(addresses))
+            .outerjoin(procedures, procedures.c.patient_id == patients.c.id)
+            .where(which)
+            .order_by(procedures.c.date.desc(), patients.c.id.desc())
+            .limit(limit)
+        )  # fmt: skip
+        with self.read() as db:
+            return [self._patient_row(row) for row in db.execute(query)]
+
+    def _patient_row(self, row: Any) -> PatientRow:
+        address = Address(row.channel, self._vault.unseal(row.chat_sealed, PLACE))
+        patient = Patient(
+            address, row.id, row.language, row.traditional, row.consent_at, row.timezone, row.date,
+            row.reminders, row.detail,
+        )  # fmt: skip
+        return PatientRow(patient, row.reachable, row.push_address_id == row.address_id)
+
+    def reminder_rows(self, patient_id: int) -> list[ReminderRow]:
+        """Every reminder of the patient, in order of its time."""
+        query = (
+            select(reminders)
+            .join(procedures)
+            .where(procedures.c.patient_id == patient_id)
+            .order_by(reminders.c.due_at)
+        )
+        with self.read() as db:
+            return [
+                ReminderRow(row.step_id, row.due_at, row.state, row.reason, row.ended_at, row.doubtful)
+                for row in db.execute(query)
+            ]
+
+
+__all__ = ["EntryFigures", "Figures", "PatientRow", "Question", "ReminderRow", "Week"]
