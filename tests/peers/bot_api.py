@@ -76,8 +76,9 @@ class BotApiServer:
         async with self.changed:
             self.queue.append({"update_id": number, **content})
             self.changed.notify_all()
-        if self.hook:
-            await self.deliver(self.queue[-1])
+        for _ in range(5):  # until it is taken, as Telegram does (with waits from a second on)
+            if not self.hook or await self.deliver(self.queue[-1]) == 200:
+                break
         return number
 
     def person(self, chat: int, language: str | None = "en") -> dict[str, Any]:

@@ -70,7 +70,12 @@ class LinePlatform:
             "source": {"type": "user", "userId": user},
         }
         if "text" in content:
-            message = {"type": "text", "id": str(next(self._ids)), "quoteToken": "q", "text": content.pop("text")}
+            message = {
+                "type": "text",
+                "id": str(next(self._ids)),
+                "quoteToken": "q",
+                "text": content.pop("text"),
+            }
             content["message"] = message
         if kind in ("message", "postback", "follow", "join"):
             event["replyToken"] = uuid.uuid4().hex
@@ -89,7 +94,13 @@ class LinePlatform:
         return await webhook(raw, signed(raw))
 
     def texts(self, user: str = USER) -> list[str]:
-        return [m["text"] for call in self.accepted if call["to"] == user for m in call["messages"] if m["type"] == "text"]
+        return [
+            m["text"]
+            for call in self.accepted
+            if call["to"] == user
+            for m in call["messages"]
+            if m["type"] == "text"
+        ]
 
     async def seen(self, condition: Callable[[], Any], seconds: float = 5) -> None:
         async with asyncio.timeout(seconds), self.changed:
@@ -104,7 +115,9 @@ class LinePlatform:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _error(401, "Authentication failed")
         wrong = line_spec.request_problems(request.method, request.path, body)
-        wrong = [f"no operation {request.method} {request.path}"] if wrong is None else wrong + _too_long(body)
+        wrong = (
+            [f"no operation {request.method} {request.path}"] if wrong is None else wrong + _too_long(body)
+        )
         key = request.headers.get("X-Line-Retry-Key")
         wrong += [] if key is None or _is_uuid(key) else ["X-Line-Retry-Key is no UUID"]
         if wrong:
@@ -126,7 +139,9 @@ class LinePlatform:
     async def _faulty(self, fault: dict[str, Any], request: web.Request, body: Any) -> web.StreamResponse:
         match fault["kind"]:
             case int(status):
-                return _error(status, fault.get("message", "fault"), fault.get("headers", {}), fault.get("details"))
+                return _error(
+                    status, fault.get("message", "fault"), fault.get("headers", {}), fault.get("details")
+                )
             case "html":
                 return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
             case "odd":
@@ -178,9 +193,13 @@ class LinePlatform:
         parts = path.split("/")
         match method, parts[3:]:
             case "GET", ["richmenu", "list"]:
-                return web.json_response({"richmenus": [{"richMenuId": i, **menu} for i, menu in self.menus.items()]})
+                return web.json_response(
+                    {"richmenus": [{"richMenuId": i, **menu} for i, menu in self.menus.items()]}
+                )
             case "GET", ["richmenu", "alias", "list"]:
-                rows = [{"richMenuAliasId": alias, "richMenuId": menu} for alias, menu in self.aliases.items()]
+                rows = [
+                    {"richMenuAliasId": alias, "richMenuId": menu} for alias, menu in self.aliases.items()
+                ]
                 return web.json_response({"aliases": rows})
             case "POST", ["richmenu"]:
                 menu_id = f"richmenu-{next(self._ids)}"

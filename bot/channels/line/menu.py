@@ -34,7 +34,10 @@ async def set_up_rich_menus(
     """
     font = font or picture.cjk_font()
     named, ours = await api.menus()
-    wanted = {language: _menu(language, _legible(language, texts, font), font) for language in texts}
+    wanted = {
+        language: _menu(language, texts[language], _legible(language, texts, font), font)
+        for language in texts
+    }
     made: dict[str, str] = {}
     for language, (alias, menu, image) in wanted.items():
         made[language] = (
@@ -62,7 +65,7 @@ def _legible(language: str, texts: Mapping[str, MenuTexts], font: Path | None) -
     )
 
 
-def _menu(language: str, drawn: MenuTexts, font: Path | None) -> tuple[str, Json, bytes]:
+def _menu(language: str, own: MenuTexts, drawn: MenuTexts, font: Path | None) -> tuple[str, Json, bytes]:
     """The alias, the menu and its picture. The alias changes with any of the content."""
     fields = [picture.Field(sign, label) for (sign, _), label in zip(FIELDS, drawn.labels, strict=True)]
     image = picture.draw_menu(fields, language, font)
@@ -70,8 +73,8 @@ def _menu(language: str, drawn: MenuTexts, font: Path | None) -> tuple[str, Json
         "size": {"width": picture.WIDTH, "height": picture.HEIGHT},
         "selected": False,
         "name": f"{_PREFIX}{language}",
-        "chatBarText": shorten(drawn.bar, _CHAT_BAR_UNITS) or "·",
-        "areas": [_area(number, action, drawn.labels[number]) for number, (_, action) in enumerate(FIELDS)],
+        "chatBarText": shorten(own.bar, _CHAT_BAR_UNITS) or "·",
+        "areas": [_area(number, action, own.labels[number]) for number, (_, action) in enumerate(FIELDS)],
     }
     digest = hashlib.sha256(json.dumps(menu, sort_keys=True).encode() + image).hexdigest()[:8]
     return f"{_PREFIX}{language.lower()}-{digest}", menu, image

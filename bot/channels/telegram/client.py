@@ -5,6 +5,7 @@ for one odd update while writing everybody's words to the log. Its requests, met
 """
 
 import json
+import os
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -25,6 +26,9 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from bot.channels.port import SendFailed
+
+# The library's switch for its coming types; without it each "too many requests" also warns of a deprecation.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 _T = TypeVar("_T")
 Keyboard = list[list[tuple[str, str]]]  # rows of (label, callback data)
@@ -162,10 +166,7 @@ def failure(err: Exception) -> SendFailed:
     """The library's error as ours. Only the cause tells a connection that never was from an answer that was lost."""
     match err:
         case RetryAfter():
-            wait = err.retry_after
-            return SendFailed(
-                "rate_limited", retry_after=wait if isinstance(wait, int | float) else wait.total_seconds()
-            )
+            return SendFailed("rate_limited", retry_after=_seconds(err))
         case Forbidden():
             return SendFailed("blocked", permanent=True)
         case BadRequest():  # a NetworkError for the library
@@ -177,3 +178,8 @@ def failure(err: Exception) -> SendFailed:
     if isinstance(err.__cause__, _SURELY_UNSENT) or isinstance(err, _SURELY_UNSENT):
         return SendFailed("unreachable")
     return SendFailed("unknown_outcome", sent="unknown")
+
+
+def _seconds(err: RetryAfter) -> float:
+    wait = err.retry_after
+    return float(wait) if isinstance(wait, int | float) else wait.total_seconds()

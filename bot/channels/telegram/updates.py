@@ -26,7 +26,7 @@ _SERVICE = re.compile(
     r"|supergroup_|channel_chat_|message_auto_delete|forum_topic_|general_forum_|giveaway|video_chat_|direct_message_price"
     r"|paid_message_price|checklist_tasks|suggested_post_|gift|unique_gift|passport_data|managed_bot"
 )
-_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what Telegram allows behind t.me/<bot>?start=
+_PAYLOAD = re.compile(
     r"[A-Za-z0-9_-]{1,42}"
 )  # Telegram allows 64; `start:` and this make an action of at most 48
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w+)?(?:\s+|$)(.*)", re.DOTALL)
