@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
@@ -18,6 +19,8 @@ from bot.store.store import Store, StoreError
 from intents.faq import Faq
 
 log = logs.get(__name__)
+
+LONGEST_BLOCK_SECONDS = 3600.0
 
 
 class Courier:
@@ -40,7 +43,7 @@ class Courier:
         self._sleep = sleep
         self._rng = rng
         self._send_timeout_seconds = send_timeout_seconds
-        self._failures: dict[str, int] = {}
+        self._fares: dict[str, _Fare] = {}
         self.saving: frozenset[str] = frozenset()  # channels whose quota is down to its reserve
         self.last_sent_at: datetime | None = None
 
@@ -110,23 +113,37 @@ class Courier:
         return Result(due.id, due.patient_id, verdict)
 
     async def _fared_well(self, channel: str, probe: bool) -> None:
-        if self._failures.pop(channel, 0) >= PROBING or probe:
-            await self._block(channel, 0, "", 0)
+        if self._fares.pop(channel, _Fare()).blocked_until is not None or probe:
+            await self._block(channel, self._now(), "", 0)
 
     async def _fared_badly(self, channel: str, failure: SendFailed) -> None:
         """After several failures in a row all workers leave the channel alone for a while, then try one message."""
-        count = self._failures[channel] = self._failures.get(channel, 0) + 1
-        if count >= PROBING or failure.reason == "quota":
-            seconds = max(failure.retry_after or 0, backoff_seconds(count - PROBING + 3, self._rng))
-            await self._block(channel, min(seconds, 3600), failure.reason, max(count, PROBING))
+        fare = self._fares.setdefault(channel, _Fare())
+        fare.failures += 1
+        now = self._now()
+        if fare.blocked_until is not None and now < fare.blocked_until:
+            return  # one that was on its way when the block began
+        if fare.failures >= PROBING or failure.reason == "quota":
+            fare.rounds += 1
+            seconds = max(failure.retry_after or 0, backoff_seconds(fare.rounds + 2, self._rng))
+            fare.blocked_until = now + timedelta(seconds=min(seconds, LONGEST_BLOCK_SECONDS))
+            await self._block(channel, fare.blocked_until, failure.reason, max(fare.failures, PROBING))
 
-    async def _block(self, channel: str, seconds: float, why: str, failures: int) -> None:
-        until = self._now() + timedelta(seconds=seconds)
+    async def _block(self, channel: str, until: datetime, why: str, failures: int) -> None:
         try:
             await asyncio.to_thread(self._store.block_channel, channel, until, why[:32], failures)
-        except StoreError:  # the next failure tries again
+        except StoreError:  # the next failure, or the next success, tries again
             log.warning("block_not_kept", channel=channel)
-        log.warning("channel_blocked", channel=channel, seconds=round(seconds), why=why)
+        log.warning("channel_blocked" if failures else "channel_works_again", channel=channel, why=why)
+
+
+@dataclass(slots=True)
+class _Fare:
+    """How a channel has done since its last success, as this worker saw it."""
+
+    failures: int = 0
+    rounds: int = 0  # blocks so far; each is longer than the one before
+    blocked_until: datetime | None = None
 
 
 def compose(due: Due, send: Send, faq: Faq, platform: str) -> Message:

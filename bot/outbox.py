@@ -20,7 +20,7 @@ from bot.courier import Courier
 from bot.recorder import Recorder
 from bot.replan import Replanner
 from bot.ride import Ride, ride_along
-from bot.store.deliveries import Claims
+from bot.store.deliveries import Claimed, Claims
 from bot.store.store import Store, StoreError
 from bot.watchman import ClockGuard, Watchman
 from intents.faq import Faq
@@ -161,9 +161,12 @@ class Outbox:
             if not done or all_of_them:
                 return
 
-    async def _deliver(self, item: object, faq: Faq) -> None:
+    async def _deliver(self, item: Claimed, faq: Faq) -> None:
         async with self._room:
-            await self._courier.deliver(item, faq)  # type: ignore[arg-type]
+            try:
+                await self._courier.deliver(item, faq)
+            except Exception:  # one reminder's fault stays its own; its lease brings it back
+                log.exception("delivery_broke", reminder=item.due.id)
 
     async def _drain(self) -> None:
         if self._under_way:

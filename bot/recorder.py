@@ -38,7 +38,14 @@ class Recorder:
     async def _run(self) -> None:
         while self._waiting:
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
-            done = await self._commit([change for change, _ in page])
+            try:
+                done = await self._commit([change for change, _ in page])
+            except Exception as err:  # a fault of ours: those who wait must hear of it, or they wait for ever
+                log.exception("record_broke", changes=len(page))
+                for _, future in page:
+                    if not future.done():
+                        future.set_exception(err)
+                continue
             for (_, future), ok in zip(page, done, strict=True):
                 if not future.done():
                     future.set_result(ok)

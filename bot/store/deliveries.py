@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -37,7 +38,7 @@ from bot.store.alerts import HOLDING
 from bot.store.housekeeping import Housekeeping
 from bot.store.notices import Notices
 from bot.store.patients import PLACE, ended, held
-from bot.store.schema import addresses, alerts, limits, patients, procedures, reminders
+from bot.store.schema import Moment, addresses, alerts, limits, patients, procedures, reminders
 
 CRASH_LIMIT = 5  # a reminder during which the sender died this often is not tried again: it may be the cause
 CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
@@ -246,13 +247,13 @@ class Deliveries(Housekeeping, Notices):
         seen: set[int] = set()
         crowded = []
         for row in rows:
-            if row.patient_id in seen:
-                crowded.append(row.id)
-            elif row.push_channel is None:
+            if row.newer_due or row.push_channel is None:  # nothing will be sent
                 kept.append((row, now))
+            elif row.patient_id in seen:
+                crowded.append(row.id)
             else:
                 queues.setdefault(row.push_channel, []).append(row)
-            seen.add(row.patient_id)
+                seen.add(row.patient_id)
         if crowded:
             later = {"next_at": now + CHAT_GAP}
             db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
@@ -312,7 +313,7 @@ class Deliveries(Housekeeping, Notices):
         values = {
             "started_at": now,
             "attempts": reminders.c.attempts + 1,
-            "first_tried_at": func.coalesce(reminders.c.first_tried_at, now),
+            "first_tried_at": func.coalesce(reminders.c.first_tried_at, literal(now, Moment)),
             "channel": channel,
             "lease_until": now + dt.timedelta(seconds=4 * claims.lease_seconds),
             # LINE's key is void a day after the first try: from then on a repeat may arrive twice

@@ -68,7 +68,7 @@ class Watch(Deliveries):
             return DeliveryHealth(
                 late=count,
                 oldest_due_at=oldest,
-                held=dict(db.execute(held.group_by(reminders.c.reason)).tuples().all()),
+                held=dict(db.execute(held.group_by(reminders.c.reason)).all()),
                 doubtful=db.execute(doubtful).scalar_one(),
                 blocked={lane.channel: lane.blocked_why or "" for lane in lanes},
                 last_tick_at=last_tick,
@@ -136,7 +136,7 @@ class Watch(Deliveries):
         )
         with self.read() as db:
             total = db.execute(select(func.count()).where(procedures.c.date >= since)).scalar_one()
-            exists: dict[str, int] = dict(db.execute(per_step).tuples().all())
+            exists: dict[str, int] = dict(db.execute(per_step).all())
         return {
             step_id: total - exists.get(step_id, 0) for step_id in step_ids if exists.get(step_id, 0) != total
         }
