@@ -241,6 +241,12 @@ class Faq:
     def steps(self) -> dict[str, Step]:
         return {step.id: step for step in self.file.reminders.steps}
 
+    def place(self, path: Path) -> tuple[int, int]:
+        """Line and column (from 1) of `path`, or of its nearest parent that stands in the file."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, (1, 1))
+
     def message(self, key: str, language: str) -> str:
         """The bot's own sentence `key` in `language`, placeholders unfilled."""
         texts: dict[str, str] = getattr(self.file.messages, key)
@@ -376,6 +382,11 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield from _texts(item, (*path, key))
 
 
+def text_maps(file: FaqFile) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every map from language to words of the file, with its path; questions map to lists."""
+    return _texts(file, ())
+
+
 def _every_language(file: FaqFile, document: Document) -> Iterator[Problem]:
     for path, texts in _texts(file, ()):
         for language in file.clinic.languages:
@@ -498,4 +509,5 @@ __all__ = [
     "Urgency",
     "load",
     "schema",
+    "text_maps",
 ]
