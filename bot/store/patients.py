@@ -107,13 +107,24 @@ class Patients(Database):
         Rows are inserted by their natural key, so the same date twice, or one moved back, doubles nothing.
         """
         with self.write() as db:
-            row = {"patient_id": patient_id, "kind": kind, "date": date}
-            put = self.insert(procedures).values(row)
-            put = put.on_conflict_do_update(index_elements=["patient_id", "kind"], set_={"date": date})
-            procedure_id: int = db.execute(put.returning(procedures.c.id)).scalar_one()
-            self._cancel_other_dates(db, procedure_id, date, now)
-            self._plan(db, procedure_id, date, planned, now)
-            self._follow_state(db, patient_id, now)
+            self._set_date(db, patient_id, date, planned, now, kind)
+
+    def _set_date(
+        self,
+        db: Connection,
+        patient_id: int,
+        date: dt.date,
+        planned: list[Planned],
+        now: dt.datetime,
+        kind: str,
+    ) -> None:
+        row = {"patient_id": patient_id, "kind": kind, "date": date}
+        put = self.insert(procedures).values(row)
+        put = put.on_conflict_do_update(index_elements=["patient_id", "kind"], set_={"date": date})
+        procedure_id: int = db.execute(put.returning(procedures.c.id)).scalar_one()
+        self._cancel_other_dates(db, procedure_id, date, now)
+        self._plan(db, procedure_id, date, planned, now)
+        self._follow_state(db, patient_id, now)
 
     def plan_again(self, procedure_id: int, date: dt.date, planned: list[Planned], now: dt.datetime) -> None:
         """The same date under a changed plan; nothing happens if the patient has moved the date meanwhile."""

@@ -6,16 +6,16 @@ from typing import Self
 
 from bot.store.alerts import Alert, Alerts
 from bot.store.appointments import Appointments
+from bot.store.bulk import Bulk
 from bot.store.care import Care
 from bot.store.crypto import Vault, WrongKeyError, load_key
 from bot.store.database import StoreAway, StoreError, StoreSettingsError, open_engine
 from bot.store.events import Events
 from bot.store.figures import Figures
 from bot.store.staff import Accounts
-from bot.store.watch import Watch
 
 
-class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Watch):
+class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk):
     """One object for all threads of a process; any number of processes may have their own.
 
     Every method raises StoreError when the database is locked, away or full; nothing is half done then.
