@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from bot import logs
-from bot.channels.port import Channel, utc_now
+from bot.channels.line import LineChannel
+from bot.channels.port import Channel, SendFailed, utc_now
 from bot.channels.telegram import TelegramChannel
 from bot.channels.webchat import WebChat
 from bot.config import Settings
@@ -58,9 +59,14 @@ class App:
         telegram = self._telegram(key)
         if telegram:
             self.channels[telegram.name] = telegram
+        line = self._line()
+        if line:
+            self.channels[line.name] = line
         self.staff = StaffDesk(self.store, telegram, settings.staff_chat)
         self.inbox = Inbox(self.store, lambda: self.faq.current, self.channels, self.staff, clock)
-        self.outbox = Outbox(self.store, lambda: self.faq.current.faq, self.channels, clock, self.staff.tell)
+        self.outbox = Outbox(
+            self.store, lambda: self.faq.current.faq, self.channels, clock, self._notify, marker=settings.data_dir / "last-seen"
+        )
         self.web = WebServer(settings.host, settings.port, self)
 
     def _telegram(self, key: bytes) -> TelegramChannel | None:
@@ -83,9 +89,28 @@ class App:
             clock=self.clock,
         )
 
+    def _line(self) -> LineChannel | None:
+        settings = self.settings
+        if not settings.line_token or not settings.line_secret:
+            return None
+        return LineChannel(
+            settings.line_token.get_secret_value(),
+            settings.line_secret.get_secret_value(),
+            settings.line_api_url,
+            clock=self.clock,
+            group_refused=lambda language: self._words(language)("group_refused"),
+        )
+
     def _words(self, language: str | None) -> Wording:
         faq = self.faq.current.faq
         return Wording(faq, language if language in faq.languages else faq.languages[0])
+
+    async def _notify(self, text: str) -> None:
+        """A notice for staff; an error when nobody could be told, so that it is told again later."""
+        if self.staff.reachable and not await self.staff.tell(text):
+            raise SendFailed("staff_not_told")
+        if not self.staff.reachable:
+            log.warning("notice_for_staff", text=text)
 
     def health(self) -> dict[str, object]:
         """What a monitor wants to know; no personal data."""

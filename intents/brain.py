@@ -24,13 +24,14 @@ from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import Vectoriser
 
+TRIAL_EPOCHS = 3  # enough to see how often the model is right
 HELD_OUT = 5  # one line in five tells how sure to be; it is trained on afterwards
-FORMAT = 3
+FORMAT = 5
 
 
 @dataclass
 class Brain:
-    """The trained parts. Read-only once built, but for columns that staff's questions add to the vectoriser."""
+    """The trained parts; never changed once built."""
 
     model: Model
     phrases: PhraseIndex
@@ -54,15 +55,20 @@ class Brain:
         vectoriser = Vectoriser.fit(extracted, labels)
         matrix = vectoriser.matrix(extracted)
         kept = np.array([_fold_of(item) != 0 for item in folded])
-        trial = model.train(matrix[kept], y[kept], len(target), progress, "learning how sure to be")
+        trial = model.train(
+            matrix[kept], y[kept], len(target), progress, "learning how sure to be", TRIAL_EPOCHS
+        )
         confidence = _calibrate(matrix, trial, labels, kept, library, vectoriser, extracted)
         weights = model.train(matrix, y, len(target), progress, "learning the phrasings")
-        ranked = Model(library.labels, vectoriser, weights.astype(np.float16))
+        dangers = np.array([label.startswith("!") for label in labels], np.int64)
+        alarm = model.train(matrix, dangers, 2, progress, "learning the danger signs")
+        ranked = Model(library.labels, vectoriser, weights.astype(np.float16), alarm[:, 1] - alarm[:, 0])
         order = sorted(range(len(labels)), key=labels.__getitem__)
         index = PhraseIndex.of(
             matrix[order], [library.lines[i].text for i in order], [labels[i] for i in order]
         )
-        counts = Counter(word for item in folded for word in words(item))
+        english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
+        counts = Counter(word for item in english for word in words(item))
         return Brain(ranked, index, confidence, dict(counts), HanScript.fit(library))
 
     def speller(self) -> Speller:
@@ -83,7 +89,7 @@ def _calibrate(
     extracted: list[features.Features],
 ) -> Confidence:
     """Confidence fitted on the lines that the trial model has not seen."""
-    half = Model(library.labels, vectoriser, trial.astype(np.float16))
+    half = Model(library.labels, vectoriser, trial.astype(np.float16), np.zeros(len(trial), np.float32))
     train_rows = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
     index = PhraseIndex.of(
         matrix[train_rows], [library.lines[i].text for i in train_rows], [labels[i] for i in train_rows]
@@ -93,7 +99,7 @@ def _calibrate(
         if labels[i].startswith("!"):
             continue
         columns, values, known = vectoriser.vector(extracted[i])
-        dense = np.zeros(len(vectoriser.index), np.float32)
+        dense = np.zeros(vectoriser.width, np.float32)
         dense[columns] = values
         shares = dict(zip(library.labels, half.probabilities(columns, values).tolist(), strict=True))
         evidence: Evidence = rank(shares, partial(index.likeness, dense), None, known)
@@ -102,7 +108,7 @@ def _calibrate(
             float(bool(evidence.topics) and evidence.topics[0][0] == labels[i] and labels[i] != OUT_OF_SCOPE)
         )
     if not measures:
-        return Confidence((0.0,) * 8)
+        return Confidence((0.0,) * 10)
     return Confidence.fit(np.array(measures), np.array(right))
 
 
@@ -158,6 +164,7 @@ def _write(brain: Brain, path: Path) -> None:
             np.savez(
                 file,
                 weights=brain.model.weights,
+                alarm=brain.model.alarm,
                 features=_pack(list(brain.model.vectoriser.index)),
                 feature_weights=brain.model.vectoriser.weights,
                 data=brain.phrases.matrix.data,
@@ -179,7 +186,7 @@ def _read(path: Path) -> Brain:
         meta = json.loads(_unpack(stored["meta"])[0])
         index = {key: i for i, key in enumerate(_unpack(stored["features"]))}
         vectoriser = Vectoriser(index, stored["feature_weights"], meta["rarest"])
-        ranked = Model(tuple(meta["labels"]), vectoriser, stored["weights"])
+        ranked = Model(tuple(meta["labels"]), vectoriser, stored["weights"], stored["alarm"])
         texts = _unpack(stored["texts"])
         matrix = sp.csr_matrix(
             (stored["data"], stored["indices"], stored["indptr"]), shape=(len(texts), len(index))

@@ -4,7 +4,8 @@ Three kinds of evidence: the model's probabilities (learned from the library), t
 outweigh, and work the moment the file is saved), and the nearest known phrasing (which also explains the result).
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,29 +38,33 @@ class Evidence:
     small_talk: dict[str, float]
     services: dict[str, float]
     out_of_scope: float
+    danger: float  # probability (0 to 1) that a danger is reported now: the mean of two opinions
     known: float  # share of the text's features that the vocabulary knows
     nearest: float  # likeness (0 to 1) of the nearest phrasing of the best topic
     phrase: str  # that phrasing
     corrected: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def danger(self) -> float:
-        return sum(self.signs.values())
-
     def measures(self) -> list[float]:
         """What confidence is computed from; see intents.confidence."""
         first = self.topics[0][1] if self.topics else 0.0
         second = self.topics[1][1] if len(self.topics) > 1 else 0.0
-        chat = sum(self.small_talk.values())
+        elsewhere = self.out_of_scope + sum(self.small_talk.values())
         return [
             first,
             first - second,
-            self.out_of_scope + chat,
+            elsewhere,
+            _log_odds(first),
+            _log_odds(elsewhere),
             self.danger,
             self.known,
             self.nearest,
             first * self.nearest,
         ]
+
+
+def _log_odds(share: float) -> float:
+    clipped = min(max(share, 1e-4), 1 - 1e-4)
+    return math.log(clipped / (1 - clipped))
 
 
 @dataclass
@@ -77,6 +82,12 @@ class PhraseIndex:
         for i, label in enumerate(labels):
             spans[label] = (spans.get(label, (i, i))[0], i + 1)
         return PhraseIndex(matrix, texts, spans)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """(label, phrasing) of every row."""
+        for label, (start, end) in self.spans.items():
+            for text in self.texts[start:end]:
+                yield label, text
 
     def likeness(self, dense: Floats, label: str) -> tuple[float, str]:
         """(cosine, text) of the phrasing of `label` nearest to the text spread out in `dense`."""
@@ -107,9 +118,9 @@ class Matcher:
             for texts in (flag.examples or {}).values()
             for text in texts
         ]
-        model.vectoriser.add([row[2] for row in questions])
         questions.sort(key=lambda row: row[0])
-        vectors = model.vectoriser.matrix([row[2] for row in questions])
+        self.vectoriser = model.vectoriser.extended([row[2] for row in questions])
+        vectors = self.vectoriser.matrix([row[2] for row in questions])
         self.staff = PhraseIndex.of(vectors, [row[1] for row in questions], [row[0] for row in questions])
         self._staff_labels = sorted(self.staff.spans)
         starts = [self.staff.spans[label][0] for label in self._staff_labels]
@@ -117,16 +128,19 @@ class Matcher:
         self.ids = frozenset(faq.entries)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        changes = tuple((word, mended) for word in words(text.text) if (mended := self.speller.repair(word)) != word)
+        changes = tuple(
+            (word, mended) for word in words(text.text) if (mended := self.speller.repair(word)) != word
+        )
         return extract(text.text, self.speller.repair), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         features, corrected = self.features(text)
-        columns, values, known = self.model.vectoriser.vector(features)
-        dense = np.zeros(len(self.model.vectoriser.index), np.float32)
+        columns, values, known = self.vectoriser.vector(features)
+        dense = np.zeros(self.vectoriser.width, np.float32)
         dense[columns] = values
         shares = self._shares(columns, values, dense)
-        return rank(shares, lambda label: self._nearest(dense, label), self.ids, known, corrected)
+        alarming = self.model.alarming(columns, values)
+        return rank(shares, lambda label: self._nearest(dense, label), self.ids, known, corrected, alarming)
 
     def _shares(self, columns: Ints, values: Floats, dense: Floats) -> dict[str, float]:
         """Probability of each label, the staff's questions weighed in."""
@@ -177,9 +191,14 @@ def rank(
     ids: frozenset[str] | None,
     known: float,
     corrected: tuple[tuple[str, str], ...] = (),
+    alarming: float | None = None,
 ) -> Evidence:
-    """Evidence from the probability of each label; `ids` are the topics that may be answered (None: all)."""
+    """Evidence from the probability of each label; `ids` are the topics that may be answered (None: all).
+
+    `alarming` is the second opinion on danger; without it the signs' own probabilities stand alone.
+    """
     grouped = _group(shares)
+    signs = sum(grouped["!"].values())
     topics = sorted(
         ((t, p) for t, p in grouped[""].items() if ids is None or t in ids), key=lambda item: -item[1]
     )[:5]
@@ -190,6 +209,7 @@ def rank(
         grouped["~"],
         grouped["@"],
         shares.get(OUT_OF_SCOPE, 0.0),
+        signs if alarming is None else (signs + alarming) / 2,
         known,
         likeness,
         phrase,

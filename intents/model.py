@@ -26,12 +26,11 @@ class Model:
     labels: tuple[str, ...]
     vectoriser: Vectoriser
     weights: np.ndarray[tuple[int, int], np.dtype[np.float16]]
+    alarm: Floats  # a feature's weight in the second opinion: does the text report any danger?
 
     def probabilities(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label for one vector; columns that were added later say nothing here."""
-        trained = columns < len(self.weights)
-        if not trained.all():
-            columns, values = columns[trained], values[trained]
+        columns, values = self._trained(columns, values)
         logits = (
             values @ self.weights[columns].astype(np.float32)
             if len(columns)
@@ -41,6 +40,16 @@ class Model:
         result: Floats = powers / powers.sum()
         return result
 
+    def alarming(self, columns: Ints, values: Floats) -> float:
+        """Probability, by the second opinion, that the text reports a danger now."""
+        columns, values = self._trained(columns, values)
+        return float(1 / (1 + np.exp(-float(values @ self.alarm[columns]))))
+
+    def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
+        """Without the columns that staff's questions added later: nothing was learned for them."""
+        trained = columns < len(self.weights)
+        return (columns, values) if trained.all() else (columns[trained], values[trained])
+
 
 def train(
     matrix: sp.csr_matrix,
@@ -48,29 +57,30 @@ def train(
     labels: int,
     progress: Progress = quiet,
     what: str = "training",
+    epochs: int = EPOCHS,
 ) -> Floats:
     """Weights (features x labels) by AdaGrad on mini-batches; the step shrinks to zero, the order is seeded."""
     y = np.asarray(targets)
     weights = np.zeros((matrix.shape[1], labels), np.float32)
     gathered = np.full(matrix.shape[1], 1e-3, np.float32)
     order = np.random.default_rng(0)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         rows = order.permutation(matrix.shape[0])
-        step = 0.3 * RATE * (1 - epoch / EPOCHS)
+        step = 0.3 * RATE * (1 - epoch / epochs)
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             part = matrix[batch]
-            error = _softmax(part @ weights)
+            error = softmax(part @ weights)
             error[np.arange(len(batch)), y[batch]] -= 1
             used = np.unique(part.indices)
             gradient = part[:, used].T @ error
             gathered[used] += (gradient * gradient).mean(1)
             weights[used] -= step * gradient / np.sqrt(gathered[used])[:, None]
-        progress(what, (epoch + 1) / EPOCHS)
+        progress(what, (epoch + 1) / epochs)
     return weights
 
 
-def _softmax(logits: Floats) -> Floats:
+def softmax(logits: Floats) -> Floats:
     powers = np.exp(logits - logits.max(1, keepdims=True))
     result: Floats = powers / powers.sum(1, keepdims=True)
     return result

@@ -17,7 +17,9 @@ _PATTERNS = (
         rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
     ),
     # Chinese: 没有 / 无 / 冇 + noun
-    re.compile(rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"),
+    re.compile(
+        rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
+    ),
 )
 
 

@@ -59,12 +59,18 @@ def _tables() -> tuple[dict[int, str], frozenset[str], frozenset[str]]:
     return {ord(a): b for a, b in simple.items()}, frozenset(simple), only_simplified
 
 
+# NFKC turns the jamo of "ㅠㅠ" and "ㅋㅋ" into letters of syllables; turned back, they stay what was typed.
+_JAMO = {
+    ord(folded): c
+    for c in map(chr, range(0x3131, 0x318F))
+    if len(folded := unicodedata.normalize("NFKC", c)) == 1
+}
 _KATAKANA_TO_HIRAGANA = {code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
 
 
 def fold(text: str) -> str:
     """The text as it is compared: NFKC, lower case, hiragana, Simplified, at most two of the same letter in a row."""
-    text = unicodedata.normalize("NFKC", text[:MAX_LENGTH])
+    text = unicodedata.normalize("NFKC", text[:MAX_LENGTH]).translate(_JAMO)
     text = _INVISIBLE.sub("", text).casefold()
     text = text.replace("’", "'").replace("‘", "'").replace("`", "'")
     text = text.translate(_KATAKANA_TO_HIRAGANA)

@@ -1,11 +1,27 @@
-"""Danger signs: does this message report one now? Runs first, always, whatever language was detected."""
+"""Danger signs: does this message report one now? Runs first, always, whatever language was detected.
 
+Two kinds of evidence. What the text resembles: the probability, learned from thousands of reports and of lines that only
+look like reports, that it is one. And how it is said: a hypothetical, a denial or a memory needs more likeness than a plain
+statement. A measured body temperature of fever is a report by itself.
+"""
+
+import re
 from dataclasses import dataclass
 
+from intents.lexicon import Lexicon
 from intents.match import Evidence
 from intents.text import Normalised
 
-ALARM = 0.25  # probability of all danger signs together from which the alarm is raised
+ALARM = 0.15  # probability of all signs together from which a plain statement raises the alarm
+ALARM_MARKED = 0.35  # the same where words make it a question, a denial or a memory
+FEVER = "fever_infection"
+FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
+
+# 37.8 to 42.9 degrees Celsius or 100 to 108.9 Fahrenheit, said with a unit or a word of fever next to it.
+_CELSIUS = re.compile(
+    r"(?<![\d.,])(?:37[.,点點ど度도][5-9]|3[89](?:[.,点點]\d)?|4[0-2](?:[.,点點]\d)?)\s?(?:°|℃|度|ど|도(?!움)|c\b|degrees?|deg\b)"
+)
+_FAHRENHEIT = re.compile(r"(?<![\d.,])10[0-8](?:[.,]\d)?\s?(?:°|f\b|degrees?|fahrenheit|华氏)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +32,19 @@ class Verdict:
     why: tuple[str, ...] = ()
 
 
-def judge(text: Normalised, evidence: Evidence) -> Verdict:
-    """Weigh what the text resembles."""
+def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
+    """Weigh what the text resembles and how it is said."""
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
-    if evidence.danger >= ALARM:
-        return Verdict(sign, (f"danger {evidence.danger:.2f}: {sign} {share:.2f}",))
-    return Verdict(None, (f"danger {evidence.danger:.2f}",))
+    marks = lexicon.marks(text.text)
+    alarm = ALARM_MARKED if marks else ALARM
+    why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
+    if evidence.danger >= alarm:
+        return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
+    if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
+        return Verdict(FEVER, (f"{why}: a temperature of fever",))
+    return Verdict(None, (why,))
+
+
+def has_fever_temperature(text: str) -> bool:
+    """Whether folded `text` gives a body temperature of fever."""
+    return bool(_CELSIUS.search(text) or _FAHRENHEIT.search(text))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from intents import triage
+from intents import lexicon, triage
 from intents.brain import Brain, load_or_train
 from intents.faq import URGENCIES, Faq, Urgency
 from intents.keyboard import from_english_layout
 from intents.library import Library
 from intents.match import Evidence, Matcher
 from intents.model import Progress, quiet
-from intents.text import Normalised, normalise
+from intents.text import Normalised, fold, normalise
 from intents.types import Match, Service, Understanding
 
 ANSWER = 0.55  # confidence from which one answer is given outright
@@ -32,6 +32,7 @@ class Understander:
     faq: Faq
     brain: Brain
     matcher: Matcher
+    service_words: dict[str, str]  # folded line -> word of service, where the whole message is known
 
     @staticmethod
     def build(
@@ -39,13 +40,14 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library or Library.load(), cache, progress)
-        return Understander(faq, brain, Matcher(brain.model, brain.speller(), brain.phrases, faq))
+        matcher = Matcher(brain.model, brain.speller(), brain.phrases, faq)
+        services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
+        return Understander(faq, brain, matcher, services)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
-        return Understander(
-            faq, self.brain, Matcher(self.brain.model, self.matcher.speller, self.brain.phrases, faq)
-        )
+        matcher = Matcher(self.brain.model, self.matcher.speller, self.brain.phrases, faq)
+        return Understander(faq, self.brain, matcher, self.service_words)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
         """The meaning of `text`. `hint` is the patient's own language, used where the script leaves it open.
@@ -62,7 +64,7 @@ class Understander:
     def _understand(self, text: str, hint: str | None) -> Understanding:
         normalised = self._normalise(text, hint)
         evidence = self.matcher.evidence(normalised)
-        verdict = triage.judge(normalised, evidence)
+        verdict = triage.judge(normalised, evidence, lexicon.shipped())
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
             for i, (id, p) in enumerate(evidence.topics)
@@ -121,8 +123,9 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        service = _best(evidence.services)
-        if service and service[1] >= SERVICE and evidence.danger < WARY:
+        exact = self.service_words.get(text.text.strip(" .!?。！？/"))
+        service = (exact, 1.0) if exact else _best(evidence.services)
+        if service and service[1] >= SERVICE and (exact or evidence.danger < WARY):
             if service[0] in ("change_language", "help", "source") or not matches:
                 return result("smalltalk", service=service[0], small_talk="hello")
             return result("answer", urgency, service=service[0])

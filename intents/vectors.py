@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ class Vectoriser:
     index: dict[str, int]
     weights: Floats
     rarest: float  # weight given to a feature that staff introduce
+    extra: dict[str, int] = field(default_factory=dict)  # columns of those
 
     @staticmethod
     def fit(features: Sequence[Features], labels: Sequence[str]) -> "Vectoriser":
@@ -49,14 +50,18 @@ class Vectoriser:
         weights = np.array([math.log(1 + count / len(with_labels[key])) for key in index], np.float32)
         return Vectoriser(index, weights, math.log(1 + count))
 
-    def add(self, features: Iterable[Features]) -> None:
-        """Give columns to features that only staff's own questions have."""
-        new = [key for item in features for key in dict.fromkeys(_keys(item)) if key not in self.index]
-        for key in dict.fromkeys(new):
-            self.index[key] = len(self.index)
-        self.weights = np.concatenate(
-            [self.weights, np.full(len(self.index) - len(self.weights), self.rarest, np.float32)]
-        )
+    def extended(self, features: Iterable[Features]) -> "Vectoriser":
+        """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
+        extra: dict[str, int] = {}
+        for key in (key for item in features for key in _keys(item)):
+            if key not in self.index:
+                extra.setdefault(key, len(self.index) + len(extra))
+        weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
+        return Vectoriser(self.index, weights, self.rarest, extra)
+
+    @property
+    def width(self) -> int:
+        return len(self.weights)
 
     def vector(self, features: Features) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known)."""
@@ -64,7 +69,8 @@ class Vectoriser:
         parts: list[Floats] = []
         known = total = 0
         for block, items in features.items():
-            found = [i for item in items if (i := self.index.get(block + item)) is not None]
+            keys = [block + item for item in items]
+            found = [i for key in keys if (i := self.index.get(key, self.extra.get(key))) is not None]
             if block in ("word", "cjk", "syllable"):
                 known, total = known + len(found), total + len(items)
             if found:
@@ -82,9 +88,7 @@ class Vectoriser:
         pointers = np.cumsum([0, *(len(columns) for columns, _, _ in rows)])
         columns = np.concatenate([r[0] for r in rows]) if rows else np.zeros(0, np.int32)
         values = np.concatenate([r[1] for r in rows]) if rows else np.zeros(0, np.float32)
-        return sp.csr_matrix(
-            (values, columns, pointers), shape=(len(rows), len(self.index)), dtype=np.float32
-        )
+        return sp.csr_matrix((values, columns, pointers), shape=(len(rows), self.width), dtype=np.float32)
 
 
 def _keys(features: Features) -> Iterable[str]:

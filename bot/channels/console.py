@@ -15,7 +15,7 @@ class ConsoleChannel:
     """Prints messages; buttons are numbered, and typing the number or the label presses one."""
 
     name = "console"
-    platform = "This terminal"
+    platform = "Smileline"
     retry_keys = False
 
     def __init__(self, clock: Callable[[], dt.datetime], console: Console | None = None) -> None:

@@ -47,6 +47,7 @@ class Tap:
     data: str
     keyboard: list[list[tuple[str, str]]]
     language: str | None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def _tap(query: Any, event_id: str, number: int, now: dt.datetime) -> Parsed:
     keyboard = [
         [(str(button["text"]), str(button.get("callback_data", ""))) for button in row] for row in rows
     ]
-    return Tap(number, chat, int(message["message_id"]), str(query["id"]), data, keyboard, language)
+    who = sender_name(query.get("from"))
+    return Tap(number, chat, int(message["message_id"]), str(query["id"]), data, keyboard, language, who)
 
 
 def _member(change: Any, event_id: str, number: int, now: dt.datetime) -> Parsed:
@@ -190,6 +192,12 @@ def _chat(chat: Any) -> str:
     ):
         raise TypeError("chat")
     return str(number)
+
+
+def sender_name(sender: Any) -> str:
+    """How a person calls themselves, cut to 64 characters; the clinic's people only, patients stay nameless."""
+    names = [sender.get(key) for key in ("first_name", "last_name")] if isinstance(sender, dict) else []
+    return " ".join(printable(name).strip() for name in names if isinstance(name, str))[:64]
 
 
 def _language(sender: Any) -> str | None:

@@ -1,0 +1,276 @@
+"""Understanding: triage first, an answer when sure, choices when not, and honesty when nothing fits."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intents import lexicon, match, triage
+from intents.evaluate import FIGURES, Report, evaluate, read_labelled
+from intents.faq import load
+from intents.keyboard import from_english_layout
+from intents.text import fold, normalise
+from intents.understand import Understander
+from tests.helpers import ROOT, shipped_text, understander
+
+LANGUAGES = ("en", "ja", "ko", "zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("I have a fever of 38.9 and chills since last night", "fever_infection"),
+        ("half my face won't move since this morning", "facial_palsy"),
+        ("I can't breathe properly", "breathing_swallowing"),
+        ("there is a thread sticking out of my cheek", "thread_out"),
+        ("I want to die", "self_harm"),
+        ("昨日から38.5度の熱があって傷から膿が出ています", "fever_infection"),
+        ("息が苦しいです", "breathing_swallowing"),
+        ("顔の半分が動きません", "facial_palsy"),
+        ("열이 39도까지 올라가고 고름이 나와요", "fever_infection"),
+        ("숨쉬기가 힘들어요", "breathing_swallowing"),
+        ("我发烧39度，伤口流脓", "fever_infection"),
+        ("喘不过气来了", "breathing_swallowing"),
+        ("半邊面郁唔到", "facial_palsy"),
+    ],
+)
+def test_a_danger_sign_is_recognised_in_every_language(
+    understander: Understander, text: str, sign: str
+) -> None:
+    meaning = understander.understand(text)
+
+    assert (meaning.outcome, meaning.red_flag) == ("danger", sign)
+    assert meaning.urgency in ("urgent", "emergency")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no fever, just a bit sore",
+        "what if I get a fever?",
+        "i could kill for a glass of wine, is it ok on day 6",
+        "had a fever two weeks ago with a cold, all gone now, can I still come",
+        "熱はないですが少し腫れています",
+        "열은 없고 그냥 조금 부었어요",
+        "没有发烧，就是有点肿",
+    ],
+)
+def test_what_only_looks_like_a_danger_sign_is_no_alarm(understander: Understander, text: str) -> None:
+    assert understander.understand(text).outcome != "danger"
+
+
+def test_danger_sign_wins_over_perfect_match(understander: Understander) -> None:
+    question = understander.faq.entries["alcohol"].questions["en"][0]
+
+    assert understander.understand(question).matches[0].id == "alcohol"
+    assert (
+        understander.understand(f"{question} Also I can't breathe and my throat is closing").outcome
+        == "danger"
+    )
+
+
+def test_danger_is_seen_in_another_language_than_the_patients(understander: Understander) -> None:
+    assert understander.understand("息が苦しいです", hint="en").outcome == "danger"
+    assert understander.understand("I can't breathe", hint="ko").outcome == "danger"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_shipped_question_finds_its_own_entry_first(understander: Understander, language: str) -> None:
+    if language not in understander.faq.languages:
+        pytest.skip(f"faq.yaml has no {language} yet")
+    lost = [
+        (entry.id, question, meaning.matches[0].id)
+        for entry in understander.faq.file.entries
+        for question in entry.questions[language]  # type: ignore[index]
+        if (meaning := understander.understand(question)).matches[0].id != entry.id
+    ]
+
+    assert lost == []
+
+
+def test_a_new_question_of_the_staff_works_at_once_and_outweighs(understander: Understander) -> None:
+    odd = "zorbification hour zibble zabble"
+    text = shipped_text().replace(
+        "    questions:\n      en:\n", f'    questions:\n      en:\n        - "{odd}"\n', 1
+    )
+
+    changed = understander.with_faq(load(text))
+
+    assert understander.understand(odd).outcome != "answer"
+    assert changed.understand(odd).matches[0].id == "smile_pain_causes"
+    assert changed.understand(odd).outcome == "answer"
+
+
+def test_entry_of_its_own_threshold_is_answered_only_when_surer(understander: Understander) -> None:
+    text = "can i have a beer tonight"
+    strict = load(shipped_text().replace("  - id: alcohol\n", "  - id: alcohol\n    threshold: 1.0\n"))
+
+    assert understander.understand(text).outcome == "answer"
+    assert understander.with_faq(strict).understand(text).outcome == "choices"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\x00\x01", "\u200b\u200e", "🙂", "…", "?", "a" * 64_000, "ت" * 400, "‮abc‬", "﷽" * 50]
+)
+def test_odd_messages_are_understood_as_nothing_without_an_error(
+    understander: Understander, text: str
+) -> None:
+    assert understander.understand(text).outcome in ("unknown", "choices", "smalltalk")
+
+
+def test_a_gate_that_errs_counts_as_possible_danger(understander: Understander) -> None:
+    class Broken(match.Matcher):
+        def evidence(self, text: object) -> match.Evidence:
+            raise RuntimeError("the matcher is broken")
+
+    broken = Understander(understander.faq, understander.brain, Broken.__new__(Broken), {})
+
+    meaning = broken.understand("how long does swelling last")
+    assert (meaning.outcome, meaning.red_flag, meaning.urgency) == ("danger", None, "urgent")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=400))
+def test_any_text_is_understood(text: str) -> None:
+    meaning = understander().understand(text)
+
+    assert meaning.outcome in ("danger", "answer", "choices", "smalltalk", "unknown")
+    assert not any(reason.startswith("failed") for reason in meaning.why)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("why does it hurt when I smile", "en"),
+        ("笑うと痛いです", "ja"),
+        ("웃을 때 아파요", "ko"),
+        ("笑的时候疼", "zh"),
+        ("線拉完嘴張不太開 正常嗎", "zh"),
+        ("副作用一覧", "ja"),
+        ("dkvkdy", "ko"),
+        ("!!!", "en"),
+    ],
+)
+def test_language_is_that_of_the_script(understander: Understander, text: str, language: str) -> None:
+    assert understander.understand(text).language == language
+
+
+def test_script_that_says_nothing_takes_the_patients_language() -> None:
+    assert normalise("🙂", "ko").language == "ko"
+    assert normalise("予約", "ja").language == "ja"
+
+
+def test_traditional_is_told_from_simplified() -> None:
+    assert normalise("線拉完嘴張不太開").traditional
+    assert not normalise("线雕后嘴张不开").traditional
+
+
+def test_folding_joins_what_means_the_same() -> None:
+    assert fold("ＳＷＥＬＬＩＮＧ") == "swelling"
+    assert fold("イタイ") == "いたい"
+    assert fold("腫脹") == fold("肿胀")
+    assert fold("sooooo  sore\u200b") == "soo sore"
+    assert fold("아파ㅠㅠㅠㅠㅠ") == "아파ㅠ"
+
+
+def test_korean_typed_on_an_english_keyboard_is_read() -> None:
+    assert from_english_layout("dkvkdy") == "아파요"
+    assert from_english_layout("can i drink tonight") is None
+
+
+def evidence(**signs: float) -> match.Evidence:
+    return match.Evidence((), signs, {}, {}, 0.0, sum(signs.values()), 1.0, 0.0, "")
+
+
+def judge(text: str, **signs: float) -> str | None:
+    return triage.judge(normalise(text), evidence(**signs), lexicon.shipped()).sign
+
+
+def test_triage_adds_up_signs_that_point_the_same_way() -> None:
+    half = triage.ALARM / 2
+
+    assert judge("something is wrong", fever_infection=half, severe_pain=half) in (
+        "fever_infection",
+        "severe_pain",
+    )
+    assert judge("something is wrong", fever_infection=half) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what if it swells", "no swelling at all", "years ago it swelled", "もし腫れたら", "부으면", "如果肿了"],
+)
+def test_a_question_a_denial_or_a_memory_needs_more_likeness_than_a_statement(text: str) -> None:
+    assert judge("it swells", rapid_swelling=triage.ALARM) == "rapid_swelling"
+    assert judge(text, rapid_swelling=triage.ALARM) is None
+    assert judge(text, rapid_swelling=triage.ALARM_MARKED) == "rapid_swelling"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "38.5°C",
+        "it says 39 degrees",
+        "38度5分",
+        "体温39.2度",
+        "체온 38.7도",
+        "ねつが38ど",
+        "101.5 F",
+        "发烧38点6度",
+    ],
+)
+def test_a_measured_temperature_of_fever_is_a_report(text: str) -> None:
+    assert triage.has_fever_temperature(fold(text))
+    assert judge(text, fever_infection=triage.FEVER_LIKENESS) == "fever_infection"
+
+
+@pytest.mark.parametrize(
+    "text", ["36.8°C", "37度", "day 38", "138 F street", "38 threads", "40 years old", "45度"]
+)
+def test_other_numbers_are_no_fever(text: str) -> None:
+    assert not triage.has_fever_temperature(fold(text))
+
+
+# --- the regression gate: figures on the labelled questions, none of which is in the library
+
+GATE: dict[str, Callable[[float], bool]] = {
+    "top1": lambda percent: percent >= 85,
+    "top3": lambda percent: percent >= 94,
+    "answered_wrong": lambda percent: percent <= 5,
+    "out_of_scope_answered": lambda percent: percent <= 8,
+    "danger_recall": lambda percent: percent >= 95,
+    "unsafe": lambda percent: percent <= 1,
+    "false_alarm": lambda percent: percent <= 3,
+    "near_miss_alarm": lambda percent: percent <= 20,
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_accuracy_on_labelled_questions_does_not_fall(understander: Understander, language: str) -> None:
+    path = ROOT / "tests" / "eval" / f"{language}.jsonl"
+    labelled = read_labelled(path.read_text(encoding="utf-8").splitlines(), path.name)
+
+    report, _ = evaluate(labelled, understander.understand)
+
+    percents = {name: report.figures[name].percent for name in GATE}
+    assert {name: p for name, p in percents.items() if not GATE[name](p)} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_labelled_question_is_in_the_library(understander: Understander, language: str) -> None:
+    path = ROOT / "tests" / "eval" / f"{language}.jsonl"
+    known = {fold(text) for text in understander.brain.phrases.texts if len(text) > 6}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    assert [line["text"] for line in lines if fold(line["text"]) in known] == []
+
+
+def test_labelled_line_that_is_broken_names_file_and_line() -> None:
+    with pytest.raises(ValueError, match=r"x\.jsonl, line 2"):
+        read_labelled(['{"text": "a", "kind": "topic"}', "{broken"], "x.jsonl")
+
+
+def test_report_counts_what_its_names_say() -> None:
+    assert set(Report().figures) == set(FIGURES)
