@@ -1,7 +1,7 @@
 """An entry of the FAQ as the message a patient reads."""
 
 from bot.core.actions import button
-from bot.core.values import Button, Message
+from bot.core.values import Button, CountFeedback, Decision, Message
 from bot.core.wording import Wording
 from intents.faq import URGENCIES, Entry, RedFlag, Urgency
 from intents.types import Match
@@ -41,6 +41,26 @@ def source_line(entry: Entry, words: Wording) -> str:
 
 def entry_button(words: Wording, entry: Entry) -> Button:
     return Button(words.text(entry.label), f"entry:{entry.id}")
+
+
+def ask_helpful(message: Message, entry: Entry, words: Wording) -> Message:
+    """The answer with "was this helpful?" below it; an id too long for a button is not asked about."""
+    if len(entry.id) > 42:
+        return message
+    buttons = (
+        button(words, "btn_helpful", f"good:{entry.id}"),
+        button(words, "btn_not_helpful", f"bad:{entry.id}"),
+    )
+    return Message(f"{message.text}\n\n{words('helpful_ask')}", (*message.buttons, *buttons), message.picker)
+
+
+def thank(helpful: bool, entry_id: str, words: Wording) -> Decision:
+    """What the patient hears after saying whether an answer helped."""
+    effects = (CountFeedback(entry_id, helpful),) if entry_id in words.faq.entries else ()
+    if helpful:
+        return Decision((Message(words("helpful_thanks")),), effects, "helpful")
+    person = button(words, "btn_person", "person")
+    return Decision((Message(words("helpful_sorry"), (person,)),), effects, "not_helpful")
 
 
 def choices(matches: tuple[Match, ...], words: Wording) -> Message:

@@ -6,8 +6,9 @@ then what a button or a typed label asks for, then a date, the small words of se
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
-from bot.core import answers, journey
+from bot.core import answers, journey, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
 from bot.core.hours import is_open, next_opening
@@ -24,10 +25,12 @@ from bot.core.values import (
     Message,
     OpenAlert,
     RecordUnanswered,
+    Relay,
     SetDetail,
     SetLanguage,
     SetProcedureDate,
     SetReminders,
+    StopAsking,
     Unreachable,
 )
 from bot.core.wording import Wording
@@ -40,13 +43,13 @@ MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from else
 
 def decide(event: Incoming, meaning: Understanding | None, context: Context, faq: Faq) -> Decision:
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
-    words = _words(meaning, event, context, faq)
+    words = words_for(meaning, event, context, faq)
     if meaning and meaning.outcome == "danger":
         return _danger(meaning, words)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
     if context.taken_over:
-        return Decision((), (), "taken_over")
+        return Decision((), (Relay(),), "taken_over")
     if event.kind == "joined":
         return _start(words, context)
     if event.kind == "action":
@@ -58,7 +61,8 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     return _text(event, meaning, words, context)
 
 
-def _words(meaning: Understanding | None, event: Incoming, context: Context, faq: Faq) -> Wording:
+def words_for(meaning: Understanding | None, event: Incoming, context: Context, faq: Faq) -> Wording:
+    """The words to answer in: the language of the text, else the patient's, else the profile's."""
     patient = context.patient
     hint = (event.language_hint or "").replace("_", "-")
     language = patient.language or (
@@ -118,6 +122,8 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
     typed = _typed_label(event.text, context.last_buttons)
     if typed:
         return _action(typed, words, context, event)
+    if context.asking_wishes and visits.are_wishes(meaning):
+        return visits.requested(event.text, words)
     zone = context.patient.timezone or words.faq.clinic.timezone
     reading = read_date(event.text, words.language, local_date(context.now, zone))
     if reading.kind != "none":
@@ -154,7 +160,12 @@ def _answer(entry_id: str, words: Wording, context: Context, score: float | None
     if entry is None:  # a button older than the FAQ
         return Decision((answers.unknown(words),), (), "unknown")
     day = _day(words, context)
-    return Decision((answers.answer(entry, words, day),), (), "answer", entry=entry.id, score=score)
+    message = answers.answer(entry, words, day)
+    if entry.id in visits.ENTRIES:
+        message = replace(message, buttons=(button(words, "btn_book", "book"), *message.buttons))
+    elif context.ask_helpful and answers.urgency_on(entry, day) == "routine":
+        message = answers.ask_helpful(message, entry, words)
+    return Decision((message,), (), "answer", entry=entry.id, score=score)
 
 
 def _day(words: Wording, context: Context) -> int | None:
@@ -166,8 +177,19 @@ def _day(words: Wording, context: Context) -> int | None:
 
 
 def _action(action: str, words: Wording, context: Context, event: Incoming) -> Decision:
+    decision = _pressed(action, words, context, event)
+    if context.asking_wishes and split(action)[0] != "book":  # the patient has turned to something else
+        return replace(decision, effects=(StopAsking(), *decision.effects))
+    return decision
+
+
+def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> Decision:
     verb, argument = split(action)
     match verb:
+        case "book":
+            return visits.cancelled(words) if argument == "no" else visits.ask(words, context)
+        case "good" | "bad":
+            return answers.thank(verb == "good", argument, words)
         case "entry":
             return _answer(argument, words, context)
         case "lang":

@@ -33,6 +33,30 @@ class Incoming:
     action: str = ""  # what a button carries, see bot.core.actions
     language_hint: str | None = None  # the platform profile's language, a BCP 47 tag
     reply_handle: str | None = None
+    # What only the clinic's own chat tells:
+    sender: str = ""  # the staff member's name
+    thread: str | None = None  # the forum topic
+    reply_to: str | None = None  # the message that is answered, or whose button was tapped
+    message: str | None = None  # the message's own id, to copy a picture by
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of a conversation as people of the clinic read it. `name` is the staff member's."""
+
+    at: dt.datetime
+    who: Literal["patient", "bot", "staff", "note"]
+    text: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the bot must know of the people's side before it answers."""
+
+    taken_over: bool = False
+    alert_open: bool = False
+    asking_wishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +122,9 @@ class Context:
     last_entry: str | None = None  # what was answered last, for "where does this come from?"
     staff_reachable: bool = False
     taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger only
+    asking_wishes: bool = False  # the patient was asked when they want to come
+    takes_requests: bool = False  # somebody will see a request for a visit
+    ask_helpful: bool = False  # whether it is time to ask "was this helpful?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,36 @@ class Unreachable:
     """The patient left or blocked the bot on this channel: nothing is sent there any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """What the patient said goes to the person who has taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskWishes:
+    """The patient's next message is their request for a visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsking:
+    """The patient thought better of it, or speaks of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAppointment:
+    """Staff shall confirm, move or decline what the patient wishes."""
+
+    wishes: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountFeedback:
+    """An answer helped, or did not. Counted without a name."""
+
+    entry: str
+    helpful: bool
+
+
 Effect = (
     SetLanguage
     | GiveConsent
@@ -164,6 +221,11 @@ Effect = (
     | EraseAll
     | RecordUnanswered
     | Unreachable
+    | Relay
+    | AskWishes
+    | StopAsking
+    | RequestAppointment
+    | CountFeedback
 )
 
 

@@ -7,13 +7,12 @@ from typing import Any, Literal
 from sqlalchemy import Row, delete, select, update
 
 from bot.core.values import Address
-from bot.store.care import Card
+from bot.store.care import ASKED_FOR, Card
 from bot.store.database import Database
 from bot.store.staff_schema import appointments, threads
 
 State = Literal["asking", "requested", "confirmed", "moved", "declined", "cancelled"]
 OPEN: tuple[State, ...] = ("requested",)
-ASKED_FOR = dt.timedelta(hours=12)  # a patient who was asked for their wishes and wrote nothing is asked anew
 KEPT = dt.timedelta(days=180)
 _WISHES, _WHEN = "appointments.wishes", "appointments.when"
 

@@ -4,29 +4,19 @@ staff were called.
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Row, delete, exists, func, select, update
 
-from bot.core.values import Address
+from bot.core.values import Address, Line, Situation
 from bot.store.database import Database
 from bot.store.schema import addresses, alerts
 from bot.store.staff_schema import alert_rings, appointments, posts, talk, threads
 
-Who = Literal["patient", "bot", "staff", "note"]
 TALK_KEPT = 200  # lines of one conversation
+ASKED_FOR = dt.timedelta(hours=6)  # how long "which day and time suit you?" waits for its answer
 THREADS_KEPT = dt.timedelta(days=180)  # after the last word
 _CHAT, _TEXT = "threads.chat", "talk.text"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One message of a conversation. `name` is the staff member's."""
-
-    at: dt.datetime
-    who: Who
-    text: str
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +35,6 @@ class Thread:
     waiting_since: dt.datetime | None
     told: int
     seen_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What the bot must know of the people's side before it answers."""
-
-    taken_over: bool = False
-    alert_open: bool = False
-    asking_wishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +111,15 @@ class Care(Database):
             row.taken_at, row.staff_at, row.waiting_since, row.told, row.seen_at,
         )  # fmt: skip
 
-    def situation(self, address: Address) -> Situation:
+    def situation(self, address: Address, now: dt.datetime) -> Situation:
         """One look at the people's side of `address`."""
         mac = self._vault.mac(address.channel, address.chat)
         thread = select(threads.c.id).where(threads.c.channel == address.channel, threads.c.chat_mac == mac)
         opened = select(alerts.c.id).where(alerts.c.channel == address.channel, alerts.c.chat_mac == mac)
         asking = select(appointments.c.id).where(
-            appointments.c.thread_id.in_(thread), appointments.c.state == "asking"
+            appointments.c.thread_id.in_(thread),
+            appointments.c.state == "asking",
+            appointments.c.asked_at > now - ASKED_FOR,
         )
         query = select(
             exists(thread.where(threads.c.taken_at.is_not(None))),

@@ -22,6 +22,7 @@ from bot.channels.telegram import calendar, keyboards
 from bot.channels.telegram.client import BotApi, ChatMovedError
 from bot.channels.telegram.intake import Aside, Intake
 from bot.channels.telegram.pace import Pace
+from bot.channels.telegram.staffroom import TelegramStaffRoom
 from bot.channels.telegram.updates import (
     GroupCall,
     update_number,
@@ -59,6 +60,7 @@ class TelegramChannel:
         sign_key: bytes,
         clock: Callable[[], dt.datetime],
         staff_chat: int | str | None = None,
+        second_chat: int | str | None = None,
         pace: Pace | None = None,
         seconds: float = 10.0,
     ) -> None:
@@ -66,7 +68,7 @@ class TelegramChannel:
         self._mode, self._secret, self._public_url = mode, secret, public_url
         self._commands, self._languages, self._group_refused = commands, languages, group_refused
         self._signer, self._clock, self._pace = CallbackSigner(sign_key), clock, pace or Pace()
-        self._staff_chat = None if staff_chat is None else str(staff_chat)
+        self._staff_chats = tuple(str(chat) for chat in (staff_chat, second_chat) if chat is not None)
         self._receive: Receive | None = None
         self._work: asyncio.Task[None] | None = None
         self._tried, self._aside = asyncio.Event(), Aside()
@@ -80,6 +82,10 @@ class TelegramChannel:
             clock,
             self._refuse_group,
             self._remember_move,
+            lambda: self._staff_chats,
+        )
+        self.staff_room = TelegramStaffRoom(
+            self._api, self._signer, self._pace, lambda: self._staff_chats, self._remember_move
         )
         self.username = ""  # known once Telegram has answered; for links such as t.me/<username>
         self.problem: str | None = "starting"  # what keeps messages from coming in, for the health page
@@ -222,7 +228,7 @@ class TelegramChannel:
                 await asyncio.sleep(min(30, 0.25 * 2**failures))
 
     async def _refuse_group(self, call: GroupCall) -> None:
-        if call.chat != self._staff_chat:
+        if call.chat not in self._staff_chats:
             language = call.language.replace("_", "-").split("-")[0] if call.language else None
             await self.send(Address(self.name, call.chat), Message(self._group_refused(language)))
 
@@ -250,8 +256,8 @@ class TelegramChannel:
     def _remember_move(self, old: str, new: str) -> None:
         """Kept in memory: after a restart Telegram tells us again at the first message."""
         self._moved[old] = new
-        if self._staff_chat == old:
-            self._staff_chat = new
+        if old in self._staff_chats:
+            self._staff_chats = tuple(new if chat == old else chat for chat in self._staff_chats)
             log.error(
                 "staff_chat_moved", advice=f"set SMILELINE_STAFF_CHAT={new}: the staff group has a new id"
             )

@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx
-from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import (
+    Bot,
+    BotCommand,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    ReplyParameters,
+)
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -88,14 +95,49 @@ class BotApi:
         result: Any = await _translated(self._polls.post(url, read_timeout=wait_seconds + self._seconds))
         return result if isinstance(result, list) else []
 
-    async def send(self, chat: str, text: str, keyboard: Keyboard) -> None:
-        """One message; after `close` it opens the connections again. Raises ChatMovedError too."""
+    async def send(
+        self,
+        chat: str,
+        text: str,
+        keyboard: Keyboard,
+        *,
+        topic: int | None = None,
+        reply_to: int | None = None,
+        quiet: bool | None = None,
+    ) -> int:
+        """One message; its id. After `close` it opens the connections again. Raises ChatMovedError too."""
         await self._calls.initialize()
-        await _translated(
+        sent = await _translated(
             self._bot.send_message(
-                chat, text, reply_markup=_markup(keyboard), link_preview_options=_NO_PREVIEW
+                chat,
+                text,
+                reply_markup=_markup(keyboard),
+                link_preview_options=_NO_PREVIEW,
+                message_thread_id=topic,
+                reply_parameters=_reply(reply_to),
+                disable_notification=quiet,
             )
         )
+        return sent.message_id
+
+    async def copy(
+        self,
+        chat: str,
+        from_chat: str,
+        message: int,
+        *,
+        topic: int | None = None,
+        reply_to: int | None = None,
+    ) -> int:
+        """The same message once more in another chat, without the name of its sender; the copy's id."""
+        call = self._bot.copy_message(
+            chat, from_chat, message, message_thread_id=topic, reply_parameters=_reply(reply_to)
+        )
+        return (await _translated(call)).message_id
+
+    async def create_topic(self, chat: str, name: str) -> int:
+        """A new topic of a forum; its thread id. Refused where the chat has none or the bot may not."""
+        return (await _translated(self._bot.create_forum_topic(chat, name))).message_thread_id
 
     async def edit_keyboard(self, chat: str, message_id: int, keyboard: Keyboard) -> None:
         """Replace the buttons under a message of ours."""
@@ -143,6 +185,11 @@ def _markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(
         [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in keyboard]
     )
+
+
+def _reply(message: int | None) -> ReplyParameters | None:
+    """A reply that is sent all the same when its message was deleted meanwhile."""
+    return None if message is None else ReplyParameters(message, allow_sending_without_reply=True)
 
 
 async def _translated(call: Awaitable[_T]) -> _T:

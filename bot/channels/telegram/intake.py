@@ -6,6 +6,7 @@ The channel's own business is a calendar that turns its page, a marked button, a
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from bot import logs
@@ -14,6 +15,7 @@ from bot.channels.port import Receive, SendFailed
 from bot.channels.telegram import calendar, keyboards
 from bot.channels.telegram.client import BotApi, ChatMovedError, Keyboard
 from bot.channels.telegram.pace import Pace
+from bot.channels.telegram.staff_updates import read_staff_update
 from bot.channels.telegram.updates import ChatMoved, GroupCall, OddUpdateError, Tap, read_update
 from bot.core.values import Address, Incoming
 
@@ -63,15 +65,19 @@ class Intake:
         clock: Callable[[], dt.datetime],
         refuse_group: Callable[[GroupCall], Coroutine[Any, Any, None]],
         moved: Callable[[str, str], None],
+        staff_chats: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._api, self._bot_id, self._signer, self._pace, self._aside = api, bot_id, signer, pace, aside
         self._clock, self._refuse, self._moved = clock, refuse_group, moved
         self._refused: dict[str, dt.datetime] = {}
+        self._staff_chats = staff_chats
 
     async def take_in(self, update: Any, receive: Receive) -> None:
         """One update. Returns when it may be confirmed; raises what `receive` raises."""
         try:
-            parsed = read_update(update, self._bot_id, self._clock())
+            parsed = read_staff_update(
+                update, self._bot_id, self._clock(), self._staff_chats()
+            ) or read_update(update, self._bot_id, self._clock())
         except OddUpdateError as err:
             log.warning("update_refused", why=str(err))
             return
@@ -88,15 +94,17 @@ class Intake:
     async def _tapped(self, tap: Tap, receive: Receive) -> None:
         action = self._signer.open(tap.data, tap.chat)
         page = calendar.turned(action, lambda data: self._signer.sign(data, tap.chat)) if action else None
+        rows = tap.keyboard
         if action is None:
             log.warning("callback_refused", update=tap.update_id)
         elif page:
-            self._edit(tap, keyboards.after_turn(tap.keyboard, page, tap.chat, self._signer))
+            rows = keyboards.after_turn(tap.keyboard, page, tap.chat, self._signer)
         elif action != calendar.NOTHING:
             event_id, address = f"{self._bot_id}-{tap.update_id}", Address("telegram", tap.chat)
             await receive(Incoming(address, event_id, self._clock(), "action", "", action, tap.language))
-            self._edit(tap, keyboards.after_tap(tap.keyboard, tap.data, action, tap.chat, self._signer))
+            rows = keyboards.after_tap(tap.keyboard, tap.data, action, tap.chat, self._signer)
         self._aside.do(self._api.answer(tap.query_id))
+        self._edit(tap, rows)
 
     def _edit(self, tap: Tap, rows: Keyboard) -> None:
         if rows != tap.keyboard and not self._pace.held(tap.chat):
