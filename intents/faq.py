@@ -297,7 +297,7 @@ def _translate(err: ValidationError, document: Document) -> list[Problem]:
                 message = f'"{loc[-1]}" is missing in {_name(loc[:-1])}'
             case "string_too_short" | "too_short":
                 message = f"{where} is empty; write the text or remove the key"
-            case "string_too_long":
+            case "string_too_long" | "too_long":
                 message = (
                     f"{where} is too long ({len(came or '')} characters); at most {item['ctx']['max_length']}"
                 )
