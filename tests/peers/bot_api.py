@@ -179,11 +179,14 @@ class BotApiServer:
 
     def _fault(self, method: str, params: Any) -> dict[str, Any] | None:
         for fault in self.faults:
-            if fault.get("method", method) == method and str(fault.get("chat", params.get("chat_id"))) == str(
-                params.get("chat_id")
-            ):
-                self.faults.remove(fault)
-                return fault
+            wanted = fault.get("method", method), str(fault.get("chat", params.get("chat_id")))
+            if wanted != (method, str(params.get("chat_id"))):
+                continue
+            if fault.get("skip"):
+                fault["skip"] -= 1
+                continue
+            self.faults.remove(fault)
+            return fault
         return None
 
     async def _faulty(

@@ -113,7 +113,7 @@ def _message(message: Any, event_id: str, number: int, now: dt.datetime) -> Pars
         printable(text),
         "",
         language,
-        message=str(message.get("message_id", ""))[:20] or None,
+        message=str(message.get("message_id", ""))[:20] if kind != "text" else None,  # to pass a picture on
     )
     return _command(base) if kind == "text" and text.startswith("/") else base
 
