@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, journey, visits
+from bot.core import answers, enrol, journey, pairing, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
 from bot.core.hours import is_open, next_opening
@@ -48,6 +48,8 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
         return _danger(meaning, words)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
+    if linked := _linked(event, words, context):  # also while a person has taken over
+        return linked
     if context.taken_over:
         return Decision((), (Relay(),), "taken_over")
     if event.kind == "joined":
@@ -59,6 +61,16 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     if len(event.text) > MAX_TEXT:
         return _say(words("too_long") + "\n\n" + words("urgent_signs"), outcome="too_long")
     return _text(event, meaning, words, context)
+
+
+def _linked(event: Incoming, words: Wording, context: Context) -> Decision | None:
+    """What a link of the clinic, or a code from the patient's other chat, leads to."""
+    typed = typed_label(event.text, context.last_buttons)
+    if context.invitation:
+        return enrol.follow(event, typed, words, context, context.invitation)
+    if context.code:
+        return pairing.join(context.code, bool(typed or event.action), words, context)
+    return None
 
 
 def words_for(meaning: Understanding | None, event: Incoming, context: Context, faq: Faq) -> Wording:
@@ -119,7 +131,7 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
 
 
 def _text(event: Incoming, meaning: Understanding, words: Wording, context: Context) -> Decision:
-    typed = _typed_label(event.text, context.last_buttons)
+    typed = typed_label(event.text, context.last_buttons)
     if typed:
         return _action(typed, words, context, event)
     if context.asking_wishes and visits.are_wishes(meaning):
@@ -146,13 +158,13 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             return Decision((answers.unknown(words),), (record,), "unknown")
 
 
-def _typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
-    """The action of the button whose label, or number, was typed instead of tapped."""
+def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
+    """The action of the button whose label, or number, was typed instead of tapped; `/word` is the menu's."""
     wanted = text.strip().casefold()
     for number, offered in enumerate(buttons, 1):
         if wanted in (offered.label.casefold(), str(number)):
             return offered.action
-    return None
+    return wanted[1:] if wanted.startswith("/") and wanted[1:] in MENU else None
 
 
 def _answer(entry_id: str, words: Wording, context: Context, score: float | None = None) -> Decision:
@@ -465,4 +477,5 @@ _SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
     "delete_data": _delete_ask,
     "change_language": lambda words, context, event: Decision((_language_choice(words),), (), "language"),
     "source": _source,
+    "pair": lambda words, context, event: pairing.offer(words, context),
 }

@@ -110,6 +110,18 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link of the clinic that somebody follows. `mine`: this patient has used it already."""
+
+    payload: str
+    state: Literal["open", "mine", "used", "expired", "invalid"]
+    date: dt.date | None = None
+    language: str | None = None
+    traditional: bool = False
+    timezone: str | None = None  # IANA name; None: the clinic's
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that the conversation needs to know before it decides; gathered by the inbox."""
 
@@ -125,6 +137,10 @@ class Context:
     asking_wishes: bool = False  # the patient was asked when they want to come
     takes_requests: bool = False  # somebody will see a request for a visit
     ask_helpful: bool = False  # whether it is time to ask "was this helpful?"
+    invitation: Invitation | None = None  # the clinic's link that this event follows
+    code: str | None = None  # six digits that join two chats, when this event brings them
+    code_state: Literal["open", "own", "joined", "wrong"] = "wrong"
+    fresh_code: str = ""  # to be shown if the patient asks for a code
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +227,31 @@ class CountFeedback:
     helpful: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Enrol:
+    """The patient agreed to what the clinic's link asks: consent, date, language and zone at once."""
+
+    payload: str
+    date: dt.date
+    language: str
+    traditional: bool
+    timezone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCode:
+    """Whoever types `code` in another chat belongs to this patient."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinChats:
+    """This chat belongs to the patient who was shown `code`."""
+
+    code: str
+
+
 Effect = (
     SetLanguage
     | GiveConsent
@@ -226,6 +267,9 @@ Effect = (
     | StopAsking
     | RequestAppointment
     | CountFeedback
+    | Enrol
+    | OfferCode
+    | JoinChats
 )
 
 
