@@ -96,6 +96,11 @@ class Watch(Deliveries):
                 for row in db.execute(query)
             ]
 
+    def states(self) -> dict[str, int]:
+        """How many reminders are in each state. It looks at every row."""
+        with self.read() as db:
+            return dict(db.execute(select(reminders.c.state, func.count()).group_by(reminders.c.state)).all())
+
     # --- rows that wait for staff
 
     def hold_overdue(self, until: dt.datetime, now: dt.datetime) -> int:
