@@ -90,7 +90,7 @@ def follow(
     if not -FUTURE_DAYS <= (local_date(context.now, zone) - date).days < PAST_DAYS:
         return _refused("link_expired", words)
     agreed = split(typed or event.action)[0] == "consent"
-    if context.patient.consent_at is None and not agreed:
+    if (context.patient.consent_at is None or context.patient.reminders != "on") and not agreed:
         return _ask(link.payload, date, words)
     return _welcome(
         link, words, (Enrol(link.payload, date, words.language, words.traditional, link.timezone),)

@@ -5,6 +5,7 @@ import datetime as dt
 from sqlalchemy import Table, delete
 from sqlalchemy.sql import ColumnElement
 
+from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import Patients
 from bot.store.schema import alerts, events, notices, unanswered
 
@@ -14,8 +15,19 @@ EVENTS_KEPT = dt.timedelta(
 NOTICES_KEPT = dt.timedelta(days=90)
 UNANSWERED_KEPT = dt.timedelta(days=180)
 ALERTS_KEPT = dt.timedelta(days=365)
+LINKS_KEPT = dt.timedelta(days=60)  # after their end, to tell "too old" from "never ours"
 # Tables that hold what names a person, if only sealed; `reminders` is large and holds none of it.
-PERSONAL = ("patients", "addresses", "procedures", "alerts", "alert_messages", "unanswered", "events")
+PERSONAL = (
+    "patients",
+    "addresses",
+    "procedures",
+    "alerts",
+    "alert_messages",
+    "unanswered",
+    "events",
+    "enrolments",
+    "pairings",
+)
 _PAGE = 5_000  # rows a transaction, so that nobody waits long for the lock
 
 
@@ -31,6 +43,8 @@ class Housekeeping(Patients):
             (notices, notices.c.told_at < now - NOTICES_KEPT),
             (unanswered, unanswered.c.at < now - UNANSWERED_KEPT),
             (alerts, alerts.c.closed_at < now - ALERTS_KEPT),
+            (enrolments, enrolments.c.patient_id.is_(None) & (enrolments.c.expires_at < now - LINKS_KEPT)),
+            (pairings, pairings.c.expires_at < now),
         ]
         gone = sum(self._delete_in_pages(table, which) for table, which in old)
         self.empty_log()

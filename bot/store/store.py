@@ -10,12 +10,14 @@ from bot.store.bulk import Bulk
 from bot.store.care import Care
 from bot.store.crypto import Vault, WrongKeyError, load_key
 from bot.store.database import StoreAway, StoreError, StoreSettingsError, open_engine
+from bot.store.enrolments import Enrolments
 from bot.store.events import Events
 from bot.store.figures import Figures
+from bot.store.pairings import Pairings
 from bot.store.staff import Accounts
 
 
-class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk):
+class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk, Enrolments, Pairings):
     """One object for all threads of a process; any number of processes may have their own.
 
     Every method raises StoreError when the database is locked, away or full; nothing is half done then.

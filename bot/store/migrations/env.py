@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bot.store import staff_schema  # noqa: F401 - its tables belong to the metadata
+from bot.store import enrol_schema, staff_schema  # noqa: F401 - their tables belong to the metadata
 from bot.store.schema import metadata
 
 context.configure(
