@@ -275,8 +275,8 @@ def schema() -> dict[str, Any]:
     """JSON Schema of the file, for editors that complete and check while staff type."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Smileline FAQ",
         **FaqFile.model_json_schema(),
+        "title": "Smileline FAQ",
     }
 
 

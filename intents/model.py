@@ -41,8 +41,10 @@ class Model:
         return result
 
     def alarming(self, columns: Ints, values: Floats) -> float:
-        """Probability, by the second opinion, that the text reports a danger now."""
+        """Probability, by the second opinion, that the text reports a danger now; 0 when it knows nothing of the text."""
         columns, values = self._trained(columns, values)
+        if not len(columns):
+            return 0.0
         return float(1 / (1 + np.exp(-float(values @ self.alarm[columns]))))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
