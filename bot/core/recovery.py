@@ -38,15 +38,12 @@ def at_local(date: dt.date, time: dt.time, timezone: str) -> dt.datetime:
 def _first_after_gap(instant: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """The moment of the clock change that skipped a local time; `instant` lies after it by less than the gap."""
     after = instant.astimezone(zone).utcoffset()
-    low, high = instant - dt.timedelta(hours=25), instant
-    while high - low > dt.timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).utcoffset() == after:
+    high = int(instant.timestamp())
+    low = high - 25 * 3600  # no gap is longer than the day that Samoa left out
+    while high - low > 1:  # changes happen at whole seconds
+        middle = (low + high) // 2
+        if dt.datetime.fromtimestamp(middle, zone).utcoffset() == after:
             high = middle
         else:
             low = middle
-    return (
-        high.replace(microsecond=0)
-        if high.microsecond == 0
-        else (high + dt.timedelta(seconds=1)).replace(microsecond=0)
-    )
+    return dt.datetime.fromtimestamp(high, dt.UTC)
