@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from bot.channels.line import LineChannel
 from bot.channels.port import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram.pace import Pace
+from bot.channels.webchat import WebChat
 from bot.core.values import Address, Incoming
 from tests.peers import bot_api, line_api
 
@@ -298,3 +300,50 @@ async def line() -> AsyncIterator[LinePerson]:
             await channel.start(person.inbox.receive)
             yield person
             await channel.stop()
+
+
+class WebPerson:
+    """Somebody at the local chat page. A page cannot show pictures or leave."""
+
+    def __init__(self, channel: WebChat, inbox: Kept) -> None:
+        self.channel, self.inbox = channel, inbox
+        self.address = Address("web", "a-page-of-the-local-chat")
+        self.frames: list[dict[str, Any]] = []
+
+    async def push(self, frame: str) -> None:
+        self.frames.append(json.loads(frame))
+
+    async def say(self, text: str) -> None:
+        await self.channel.said(self.address.chat, text, "en")
+
+    async def tap(self, label: str) -> None:
+        action = next(b["action"] for b in self._last()["buttons"] if b["label"] == label)
+        await self.channel.pressed(self.address.chat, action, label, "en")
+
+    async def pick(self, day: dt.date) -> None:
+        assert self._last()["picker"]["first"] <= f"{day}" <= self._last()["picker"]["last"]
+        await self.channel.pressed(self.address.chat, f"date:{day}", f"{day}", "en")
+
+    def texts(self) -> list[str]:
+        return [frame["text"] for frame in self._said()]
+
+    def labels(self) -> list[str]:
+        return [button["label"] for button in self._last()["buttons"]]
+
+    def violations(self) -> list[str]:
+        return []
+
+    def _said(self) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame.get("from") == "bot"]
+
+    def _last(self) -> dict[str, Any]:
+        return self._said()[-1]
+
+
+@asynccontextmanager
+async def web_page() -> AsyncIterator[WebPerson]:
+    person = WebPerson(WebChat(now), Kept())
+    await person.channel.opened(person.address.chat, person.push, "en")
+    await person.channel.start(person.inbox.receive)
+    yield person
+    await person.channel.stop()

@@ -17,7 +17,7 @@ FAULTY = {
     "telegram by webhook": channel_fakes.telegram_webhook,
     "line": channel_fakes.line,
 }
-CHANNELS = {**FAULTY}
+CHANNELS = {**FAULTY, "web": channel_fakes.web_page}
 DAY = dt.date(2026, 11, 20)
 LONG = " ".join(f"This is sentence number {n} of a long answer 🙂." for n in range(400))
 
@@ -30,7 +30,7 @@ async def person(request: pytest.FixtureRequest) -> AsyncIterator[Person]:
 
 
 @pytest.fixture(params=FAULTY)
-async def unlucky(request: pytest.FixtureRequest) -> AsyncIterator[FaultyPerson]:
+async def messenger(request: pytest.FixtureRequest) -> AsyncIterator[FaultyPerson]:
     async with FAULTY[request.param]() as person:
         yield person
         assert person.violations() == []
@@ -87,45 +87,45 @@ async def test_a_day_chosen_from_the_platforms_picker_comes_back_as_a_date(perso
     assert (event.kind, event.action) == ("action", "date:2026-11-09")
 
 
-async def test_a_long_text_arrives_whole_and_its_buttons_last(person: Person) -> None:
-    await person.channel.send(person.address, Message(LONG, (Button("More", "help"),)))
+async def test_a_long_text_arrives_whole_and_its_buttons_last(messenger: FaultyPerson) -> None:
+    await messenger.channel.send(messenger.address, Message(LONG, (Button("More", "help"),)))
 
-    seen = person.texts()
+    seen = messenger.texts()
     assert len(seen) > 1
     assert " ".join(seen) == LONG
     assert all(part.endswith(".") for part in seen)
-    assert person.labels() == ["More"]
+    assert messenger.labels() == ["More"]
 
 
-async def test_a_message_without_words_is_refused_here(person: Person) -> None:
+async def test_a_message_without_words_is_refused_here(messenger: FaultyPerson) -> None:
     with pytest.raises(SendFailed) as failed:
-        await person.channel.send(person.address, Message("  "))
+        await messenger.channel.send(messenger.address, Message("  "))
 
     assert (failed.value.reason, failed.value.permanent, failed.value.sent) == ("refused", False, "no")
 
 
 @pytest.mark.parametrize("kind", ["photo", "voice", "sticker", "other"])
-async def test_what_has_no_words_is_named(person: Person, kind: str) -> None:
-    await person.show(kind)
+async def test_what_has_no_words_is_named(messenger: FaultyPerson, kind: str) -> None:
+    await messenger.show(kind)
 
-    (event,) = await person.inbox.first(1)
+    (event,) = await messenger.inbox.first(1)
     assert (event.kind, event.text) == (kind, "")
 
 
-async def test_joining_and_leaving_are_events(person: Person) -> None:
-    await person.join()
-    await person.leave()
+async def test_joining_and_leaving_are_events(messenger: FaultyPerson) -> None:
+    await messenger.join()
+    await messenger.leave()
 
-    assert [event.kind for event in await person.inbox.first(2)] == ["joined", "left"]
+    assert [event.kind for event in await messenger.inbox.first(2)] == ["joined", "left"]
 
 
-async def test_what_could_not_be_stored_is_delivered_again(person: Person) -> None:
-    person.inbox.failures = [OSError("disk full"), OSError("disk full")]
+async def test_what_could_not_be_stored_is_delivered_again(messenger: FaultyPerson) -> None:
+    messenger.inbox.failures = [OSError("disk full"), OSError("disk full")]
 
-    await person.say("it hurts")
-    await person.say("and now?")
+    await messenger.say("it hurts")
+    await messenger.say("and now?")
 
-    events = await person.inbox.first(2, seconds=10)
+    events = await messenger.inbox.first(2, seconds=10)
     assert [event.text for event in events] == ["it hurts", "and now?"]
 
 
@@ -138,11 +138,11 @@ async def test_an_answer_still_goes_out_after_the_stop(person: Person) -> None:
     assert person.texts() == ["The last word"]
 
 
-async def test_typing_is_shown_and_never_fails(unlucky: FaultyPerson) -> None:
-    await unlucky.channel.typing(unlucky.address)
-    await unlucky.unplug()
+async def test_typing_is_shown_and_never_fails(messenger: FaultyPerson) -> None:
+    await messenger.channel.typing(messenger.address)
+    await messenger.unplug()
 
-    await unlucky.channel.typing(unlucky.address)
+    await messenger.channel.typing(messenger.address)
 
 
 @pytest.mark.parametrize(
@@ -159,32 +159,32 @@ async def test_typing_is_shown_and_never_fails(unlucky: FaultyPerson) -> None:
     ],
 )
 async def test_each_failure_is_told_in_our_words(
-    unlucky: FaultyPerson, fault: str, expected: tuple[str, bool, float | None, str]
+    messenger: FaultyPerson, fault: str, expected: tuple[str, bool, float | None, str]
 ) -> None:
-    unlucky.fail(fault)
+    messenger.fail(fault)
 
     with pytest.raises(SendFailed) as failed:
-        await unlucky.channel.send(unlucky.address, Message("Hello"), retry_key=str(uuid.uuid4()))
+        await messenger.channel.send(messenger.address, Message("Hello"), retry_key=str(uuid.uuid4()))
 
     error = failed.value
     assert (error.reason, error.permanent, error.retry_after, error.sent) == expected
     assert error.__cause__ is not None
 
 
-async def test_nobody_there_is_a_permanent_failure(unlucky: FaultyPerson) -> None:
-    unlucky.fail("nobody")
+async def test_nobody_there_is_a_permanent_failure(messenger: FaultyPerson) -> None:
+    messenger.fail("nobody")
 
     with pytest.raises(SendFailed) as failed:
-        await unlucky.channel.send(unlucky.address, Message("Hello"), retry_key=str(uuid.uuid4()))
+        await messenger.channel.send(messenger.address, Message("Hello"), retry_key=str(uuid.uuid4()))
 
     assert failed.value.permanent
 
 
-async def test_a_platform_that_is_away_has_surely_got_nothing(unlucky: FaultyPerson) -> None:
-    await unlucky.unplug()
+async def test_a_platform_that_is_away_has_surely_got_nothing(messenger: FaultyPerson) -> None:
+    await messenger.unplug()
 
     with pytest.raises(SendFailed) as failed:
-        await unlucky.channel.send(unlucky.address, Message("Hello"), retry_key=str(uuid.uuid4()))
+        await messenger.channel.send(messenger.address, Message("Hello"), retry_key=str(uuid.uuid4()))
 
     assert (failed.value.reason, failed.value.permanent, failed.value.sent) == ("unreachable", False, "no")
 

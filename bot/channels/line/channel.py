@@ -131,7 +131,8 @@ class LineChannel:
             for event in events:
                 await self._take_in(event)
         except Exception as err:  # the inbox could not store it
-            log.exception("event_not_stored", error=type(err).__name__)
+            # No traceback: its lines may quote the patient.
+            log.error("event_not_stored", error=type(err).__name__)
             return 503
         return 200
 

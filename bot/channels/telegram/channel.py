@@ -155,7 +155,8 @@ class TelegramChannel:
         try:
             await self._intake.take_in(update, self._receive)
         except Exception as err:  # the inbox could not store it
-            log.exception("event_not_stored", error=type(err).__name__)
+            # No traceback: its lines may quote the patient.
+            log.error("event_not_stored", error=type(err).__name__)
             return 503
         return 200
 
@@ -223,7 +224,8 @@ class TelegramChannel:
                 await asyncio.sleep(err.retry_after or 0)
             except Exception as err:  # the inbox could not store it: it stays with Telegram until it can
                 failures += 1
-                log.exception("event_not_stored", error=type(err).__name__)
+                # No traceback: its lines may quote the patient.
+                log.error("event_not_stored", error=type(err).__name__)
             if failures:
                 await asyncio.sleep(min(30, 0.25 * 2**failures))
 

@@ -6,7 +6,6 @@ The channel's own business is a calendar that turns its page, a marked button, a
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from bot import logs
@@ -101,8 +100,12 @@ class Intake:
             rows = keyboards.after_turn(tap.keyboard, page, tap.chat, self._signer)
         elif action != calendar.NOTHING:
             event_id, address = f"{self._bot_id}-{tap.update_id}", Address("telegram", tap.chat)
-            await receive(Incoming(address, event_id, self._clock(), "action", "", action, tap.language))
-            rows = keyboards.after_tap(tap.keyboard, tap.data, action, tap.chat, self._signer)
+            event = Incoming(address, event_id, self._clock(), "action", "", action, tap.language)
+            if tap.chat in self._staff_chats():  # the desk changes its cards itself
+                await receive(replace(event, sender=tap.sender, reply_to=str(tap.message_id)))
+            else:
+                await receive(event)
+                rows = keyboards.after_tap(tap.keyboard, tap.data, action, tap.chat, self._signer)
         self._aside.do(self._api.answer(tap.query_id))
         self._edit(tap, rows)
 
