@@ -6,6 +6,7 @@ The channel's own business is a calendar that turns its page, a marked button, a
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from bot import logs
