@@ -20,7 +20,7 @@ from bot.core.wording import Wording
 from bot.inbox import Inbox
 from bot.live import LiveFaq
 from bot.outbox import Outbox
-from bot.staffdesk import StaffDesk
+from bot.staff.desk import StaffDesk
 from bot.store.crypto import load_key
 from bot.store.store import Store
 from bot.web import WebServer
@@ -62,10 +62,16 @@ class App:
         line = self._line()
         if line:
             self.channels[line.name] = line
-        self.staff = StaffDesk(self.store, telegram, settings.staff_chat)
+        room = telegram.staff_room if telegram and settings.staff_chat is not None else None
+        self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock)
         self.inbox = Inbox(self.store, lambda: self.faq.current, self.channels, self.staff, clock)
         self.outbox = Outbox(
-            self.store, lambda: self.faq.current.faq, self.channels, clock, self._notify, marker=settings.data_dir / "last-seen"
+            self.store,
+            lambda: self.faq.current.faq,
+            self.channels,
+            clock,
+            self._notify,
+            marker=settings.data_dir / "last-seen",
         )
         self.web = WebServer(settings.host, settings.port, self)
 
@@ -87,6 +93,8 @@ class App:
             languages=self.faq.current.faq.languages,
             sign_key=key,
             clock=self.clock,
+            staff_chat=settings.staff_chat,
+            second_chat=settings.staff_second_chat,
         )
 
     def _line(self) -> LineChannel | None:
@@ -135,6 +143,7 @@ class App:
             await channel.start(self.inbox.receive)
         waiting = await self.inbox.resume()
         await self.outbox.start()
+        await self.staff.start()
         await self.web.start()
         log.info("started", channels=sorted(self.channels), waiting=waiting, faq=self.faq.current.faq.version)
         try:
@@ -142,6 +151,7 @@ class App:
         finally:
             for channel in self.channels.values():
                 await channel.stop()
+            await self.staff.stop()
             await self.outbox.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.drain(), 10)

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     )
     faq: Path = Field(Path("faq.yaml"), description="The staff's FAQ file")
     staff_chat: int | None = Field(None, description="Telegram chat id where staff get alerts")
+    staff_second_chat: int | None = Field(
+        None, description="Telegram chat id of a second contact, told when nobody has read an alert in time"
+    )
     http: str = Field("127.0.0.1:8080", description="Address and port of the HTTP server")
     data_key: SecretStr | None = Field(
         None, description="Key that encrypts personal data at rest; made and kept in data/data.key when unset"

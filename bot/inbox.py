@@ -14,25 +14,31 @@ from typing import Protocol
 
 from bot import logs
 from bot.channels.port import Channel, SendFailed
-from bot.core.conversation import decide
+from bot.core.conversation import decide, words_for
 from bot.core.reminders import plan
 from bot.core.values import (
     Address,
+    AskWishes,
     Button,
     Context,
+    CountFeedback,
     Decision,
     Effect,
     EraseAll,
     GiveConsent,
     Incoming,
+    Line,
     Message,
     OpenAlert,
     Patient,
     RecordUnanswered,
+    RequestAppointment,
     SetDetail,
     SetLanguage,
     SetProcedureDate,
     SetReminders,
+    Situation,
+    StopAsking,
     Unreachable,
 )
 from bot.core.wording import Wording
@@ -45,6 +51,24 @@ log = logs.get("inbox")
 SESSIONS = 20_000  # conversations remembered in memory
 FLOOD_MESSAGES = 20  # answered within FLOOD_SECONDS; a person types slower, a script faster
 FLOOD_SECONDS = 30.0
+TALK = 12  # lines of a conversation remembered, for the person who takes over
+HELPFUL_EVERY = 4  # answers, of which the first is asked about
+
+
+class Visits(Protocol):
+    """Requests for a visit, on their way to the people who decide."""
+
+    async def ask(self, patient: Patient, now: dt.datetime) -> None:
+        """The patient's next words are their wishes."""
+
+    async def stop_asking(self, patient: Patient) -> None:
+        """They are not."""
+
+    async def request(self, patient: Patient, wishes: str, now: dt.datetime) -> int:
+        """Keep a request; its number."""
+
+    async def show(self, number: int, patient: Patient, now: dt.datetime) -> bool:
+        """Show it in the staff chat; False when it did not arrive there."""
 
 
 class Staff(Protocol):
@@ -54,11 +78,31 @@ class Staff(Protocol):
     def reachable(self) -> bool:
         """Whether alerts have anywhere to go."""
 
-    def taken_over(self, address: Address) -> bool:
-        """Whether a person is talking with this patient now."""
+    def takes_requests(self) -> bool:
+        """Whether a request for a visit will be seen, if not at once. Called in a worker thread."""
 
-    async def alert(self, patient: Patient, alert: OpenAlert, now: dt.datetime) -> bool:
-        """Tell the staff; True when a person can see it."""
+    def situation(self, address: Address) -> Situation:
+        """Whether a person is talking with this patient now, and the like. Called in a worker thread."""
+
+    def is_staff(self, address: Address) -> bool:
+        """Whether the clinic's people themselves write there."""
+
+    async def heard(self, event: Incoming) -> str:
+        """What staff wrote in their own chat; returns what it came to. Never raises."""
+
+    async def alert(
+        self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime
+    ) -> bool:
+        """Tell the staff; `talk` is the conversation's end. True when a person can see it."""
+
+    async def overheard(
+        self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
+    ) -> None:
+        """What is said while an alert is open, or to the person who has `taken` over."""
+
+    @property
+    def visits(self) -> Visits:
+        """Requests for a visit."""
 
 
 @dataclass
@@ -68,6 +112,8 @@ class Session:
     patient: Patient
     last_buttons: tuple[Button, ...] = ()
     last_entry: str | None = None
+    talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
+    answers: int = 0  # since "was this helpful?" was asked last
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOD_MESSAGES))
     warned: bool = False
 
@@ -125,7 +171,10 @@ class Inbox:
         outcome = "failed"
         decision = Decision()
         try:
-            decision = await self._converse(event)
+            staff = self._staff.is_staff(event.address)
+            decision = (
+                Decision(outcome=await self._staff.heard(event)) if staff else await self._converse(event)
+            )
             outcome = decision.outcome
         except Exception as err:  # the outermost step: the patient still gets the way to a person
             log.exception(
@@ -161,12 +210,20 @@ class Inbox:
         context = await self._context(event, session)
         # decide
         decision = decide(event, meaning, context, understander.faq)
+        words = words_for(meaning, event, context, understander.faq)
         # apply
         await self._apply_state(decision.effects, session, understander, event)
+        shown = await self._apply_requests(decision.effects, session, words)
         await self._say(decision.replies, event, session)
-        await self._apply_alerts(decision.effects, session, understander, event, meaning)
-        session.last_entry = decision.entry if decision.outcome == "answer" else session.last_entry
+        await self._tell_staff(decision, session, words, event, context)
+        await self._show_requests(shown, session, words)
+        self._remember(decision, session)
         return decision
+
+    def _remember(self, decision: Decision, session: Session) -> None:
+        if decision.outcome == "answer":
+            session.last_entry = decision.entry
+            session.answers = (session.answers + 1) % HELPFUL_EVERY
 
     # --- gather
 
@@ -204,6 +261,7 @@ class Inbox:
         patient, channel = session.patient, self._channels[event.address.channel]
         upcoming = await asyncio.to_thread(self._store.upcoming, patient.id) if patient.id else []
         sent = await asyncio.to_thread(self._store.sent_count, patient.id) if patient.id else 0
+        situation = await asyncio.to_thread(self._staff.situation, event.address)
         return Context(
             patient,
             self._clock(),
@@ -213,7 +271,11 @@ class Inbox:
             session.last_buttons,
             session.last_entry,
             self._staff.reachable,
-            self._staff.taken_over(event.address),
+            situation.taken_over,
+            situation.alert_open,
+            situation.asking_wishes,
+            await asyncio.to_thread(self._staff.takes_requests),
+            session.answers == 0,
         )
 
     # --- apply
@@ -276,27 +338,65 @@ class Inbox:
                 pass
         return patient
 
-    async def _apply_alerts(
-        self,
-        effects: tuple[Effect, ...],
-        session: Session,
-        understander: Understander,
-        event: Incoming,
-        meaning: Understanding | None,
-    ) -> None:
-        for effect in effects:
-            if isinstance(effect, OpenAlert):
-                told = await self._alert(effect, session)
-                if effect.kind == "danger" or not told:
-                    words = self._words(session, understander, meaning)
-                    key = "alert_sent" if told else "alert_not_sent"
-                    buttons = session.last_buttons
-                    await self._say((Message(words(key)),), replace(event, reply_handle=None), session)
-                    session.last_buttons = buttons
+    # --- the people's side
 
-    async def _alert(self, alert: OpenAlert, session: Session) -> bool:
+    async def _apply_requests(
+        self, effects: tuple[Effect, ...], session: Session, words: Wording
+    ) -> list[int]:
+        """Keep what staff must decide, before the patient hears that it was passed on. The requests' numbers."""
+        visits, patient, now = self._staff.visits, _speaking(session.patient, words), self._clock()
+        kept = []
+        for effect in effects:
+            match effect:
+                case AskWishes():
+                    await visits.ask(patient, now)
+                case StopAsking():
+                    await visits.stop_asking(patient)
+                case RequestAppointment(wishes):
+                    kept.append(await visits.request(patient, wishes, now))
+                case CountFeedback(entry, helpful):
+                    await asyncio.to_thread(self._store.count_feedback, entry, helpful, now.date())
+                case _:
+                    pass
+        return kept
+
+    async def _show_requests(self, numbers: list[int], session: Session, words: Wording) -> None:
+        for number in numbers:
+            try:
+                await self._staff.visits.show(number, _speaking(session.patient, words), self._clock())
+            except Exception as err:  # it is kept, and stands on the staff page
+                log.exception("request_not_shown", error=type(err).__name__)
+
+    async def _tell_staff(
+        self, decision: Decision, session: Session, words: Wording, event: Incoming, context: Context
+    ) -> None:
+        """Open alerts, and pass on what is said while people are concerned with this patient."""
+        lines = _lines(event, decision, context.now)
+        session.talk.extend(lines)
+        concerned = context.taken_over or context.alert_open
+        alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
+        patient = _speaking(session.patient, words)
+        for alert in alerts:
+            told = await self._alert(alert, patient, lines if concerned else tuple(session.talk))
+            if alert.kind == "danger" or not told:
+                await self._say_aside(words("alert_sent" if told else "alert_not_sent"), event, session)
+        if concerned and not alerts and event.kind != "left":
+            try:
+                await self._staff.overheard(patient, event, lines, context.taken_over, context.now)
+            except Exception as err:
+                log.exception("relay_failed", error=type(err).__name__)
+                if context.taken_over:
+                    await self._say_aside(words("alert_not_sent"), event, session)
+
+    async def _say_aside(self, text: str, event: Incoming, session: Session) -> None:
+        """A message that leaves the buttons before it in force."""
+        buttons = session.last_buttons
+        await self._say((Message(text),), replace(event, reply_handle=None), session)
+        session.last_buttons = buttons
+
+    async def _alert(self, alert: OpenAlert, patient: Patient, talk: tuple[Line, ...]) -> bool:
         try:
-            return self._staff.reachable and await self._staff.alert(session.patient, alert, self._clock())
+            return await self._staff.alert(patient, alert, talk, self._clock()) and self._staff.reachable
         except Exception as err:  # the patient is told the truth instead: nobody could be reached
             log.exception("alert_failed", kind=alert.kind, error=type(err).__name__)
             return False
@@ -319,3 +419,17 @@ class Inbox:
             await self._channels[event.address.channel].send(event.address, Message(words("error")))
         except Exception as err:
             log.exception("apology_failed", error=type(err).__name__)
+
+
+def _speaking(patient: Patient, words: Wording) -> Patient:
+    """The patient with the language that they write in now."""
+    return replace(patient, language=words.language, traditional=words.traditional)
+
+
+def _lines(event: Incoming, decision: Decision, now: dt.datetime) -> tuple[Line, ...]:
+    """What was said in this step, as staff read it."""
+    said = event.text.strip() or (
+        f"({event.kind})" if event.kind != "action" else f"(tapped: {event.action})"
+    )
+    replies = (Line(now, "bot", message.text) for message in decision.replies)
+    return (Line(now, "patient", said), *replies)

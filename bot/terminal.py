@@ -5,10 +5,10 @@ import contextlib
 import sys
 
 from bot.channels.console import ConsoleChannel
-from bot.channels.port import utc_now
+from bot.channels.port import Channel, utc_now
 from bot.config import Settings
 from bot.inbox import Inbox
-from bot.staffdesk import StaffDesk
+from bot.staff.desk import StaffDesk
 from bot.store.crypto import load_key
 from bot.store.store import Store
 from intents.understand import Understander
@@ -20,7 +20,9 @@ async def talk(config: Settings, understander: Understander) -> None:
     store = Store.open(config.database_url.get_secret_value(), key)
     store.upgrade()
     console = ConsoleChannel(utc_now)
-    inbox = Inbox(store, lambda: understander, {console.name: console}, StaffDesk(store, None, None), utc_now)
+    channels: dict[str, Channel] = {console.name: console}
+    staff = StaffDesk(store, None, channels, lambda: understander.faq, utc_now)
+    inbox = Inbox(store, lambda: understander, channels, staff, utc_now)
     await console.start(inbox.receive)
     await console.say("", "joined")
     await inbox.drain()

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from bot.channels.port import Receive, SendFailed
-from bot.core.values import Address, Message, OpenAlert, Patient
+from bot.core.values import Address, Incoming, Line, Message, OpenAlert, Patient, Situation
 from tests.helpers import NOW
 
 
@@ -65,6 +65,30 @@ class FakeChannel:
 
 
 @dataclass
+class FakeVisits:
+    """Requests for a visit, as they come."""
+
+    asked: list[Patient] = field(default_factory=list)
+    stopped: list[Patient] = field(default_factory=list)
+    wishes: list[str] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+
+    async def ask(self, patient: Patient, now: dt.datetime) -> None:
+        self.asked.append(patient)
+
+    async def stop_asking(self, patient: Patient) -> None:
+        self.stopped.append(patient)
+
+    async def request(self, patient: Patient, wishes: str, now: dt.datetime) -> int:
+        self.wishes.append(wishes)
+        return len(self.wishes)
+
+    async def show(self, number: int, patient: Patient, now: dt.datetime) -> bool:
+        self.shown.append(number)
+        return True
+
+
+@dataclass
 class FakeStaff:
     """Staff that can be told, or not."""
 
@@ -72,13 +96,40 @@ class FakeStaff:
     answers: bool = True
     alerts: list[tuple[Patient, OpenAlert]] = field(default_factory=list)
     taken: set[Address] = field(default_factory=set)
+    asking: set[Address] = field(default_factory=set)
+    chats: set[Address] = field(default_factory=set)
+    said: list[tuple[Address, tuple[Line, ...], bool]] = field(default_factory=list)
+    listened: list[Incoming] = field(default_factory=list)
+    talk: tuple[Line, ...] = ()
     fails: bool = False
+    visits: FakeVisits = field(default_factory=FakeVisits)
 
-    def taken_over(self, address: Address) -> bool:
-        return address in self.taken
+    def takes_requests(self) -> bool:
+        return self.reachable
 
-    async def alert(self, patient: Patient, alert: OpenAlert, now: dt.datetime) -> bool:
+    def is_staff(self, address: Address) -> bool:
+        return address in self.chats
+
+    def situation(self, address: Address) -> Situation:
+        alarmed = any(patient.address == address for patient, _ in self.alerts)
+        return Situation(address in self.taken, alarmed, address in self.asking)
+
+    async def heard(self, event: Incoming) -> str:
+        self.listened.append(event)
+        return "heard"
+
+    async def overheard(
+        self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
+    ) -> None:
+        if self.fails:
+            raise ConnectionError("the staff chat is away")
+        self.said.append((patient.address, lines, taken))
+
+    async def alert(
+        self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime
+    ) -> bool:
         if self.fails:
             raise ConnectionError("the staff chat is away")
         self.alerts.append((patient, alert))
+        self.talk = talk
         return self.answers

@@ -134,6 +134,7 @@ class Context:
     last_entry: str | None = None  # what was answered last, for "where does this come from?"
     staff_reachable: bool = False
     taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger only
+    alert_open: bool = False  # staff are concerned with this patient
     asking_wishes: bool = False  # the patient was asked when they want to come
     takes_requests: bool = False  # somebody will see a request for a visit
     ask_helpful: bool = False  # whether it is time to ask "was this helpful?"

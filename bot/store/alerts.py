@@ -38,6 +38,13 @@ class Alert:
     acknowledged_at: dt.datetime | None
     acknowledged_by: str | None
     messages: tuple[AlertMessage, ...] = ()
+    closed_at: dt.datetime | None = None
+    closed_by: str | None = None
+    close_reason: str | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.closed_at is not None
 
 
 class Alerts(Database):
@@ -74,7 +81,8 @@ class Alerts(Database):
             (alerts.c.channel == address.channel) & (alerts.c.chat_mac == mac) & alerts.c.closed_at.is_(None)
         )
         with self.write() as db:
-            new = db.execute(self.insert(alerts).values(row).on_conflict_do_nothing()).rowcount == 1
+            put = self.insert(alerts).values(row).on_conflict_do_nothing().returning(alerts.c.id)
+            new = db.execute(put).scalar() is not None
             found = db.execute(select(alerts).where(here).with_for_update()).one()
             sealed = self._vault.seal(text, _TEXT)
             db.execute(alert_messages.insert().values(alert_id=found.id, at=now, text_sealed=sealed))
@@ -130,6 +138,9 @@ class Alerts(Database):
             acknowledged_at=row.acknowledged_at,
             acknowledged_by=row.acknowledged_by,
             messages=messages,
+            closed_at=row.closed_at,
+            closed_by=row.closed_by,
+            close_reason=row.close_reason,
         )
 
     def acknowledge_alert(self, alert_id: int, by: str, now: dt.datetime) -> bool:

@@ -96,10 +96,15 @@ class Appointments(Database):
     def appointment(self, number: int) -> Appointment | None:
         return next(iter(self._appointments(appointments.c.id == number)), None)
 
-    def appointment_of_card(self, chat: str, message: int) -> Appointment | None:
-        """The request whose card in the staff chat this is."""
-        which = (appointments.c.card_chat == chat) & (appointments.c.card_message == message)
-        return next(iter(self._appointments(which)), None)
+    def set_prompt(self, number: int, card: Card) -> None:
+        """The reply to this message of a staff chat is the new time."""
+        prompt = f"{card.chat}:{card.message}"
+        with self.write() as db:
+            db.execute(update(appointments).where(appointments.c.id == number).values(prompt=prompt))
+
+    def appointment_of_prompt(self, chat: str, message: int) -> Appointment | None:
+        """The request that this message of a staff chat asks a time for."""
+        return next(iter(self._appointments(appointments.c.prompt == f"{chat}:{message}")), None)
 
     def open_appointments(self) -> list[Appointment]:
         """Requests that nobody has decided, oldest first."""

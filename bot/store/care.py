@@ -43,6 +43,7 @@ class Ring:
 
     alert_id: int
     rings: int
+    since: dt.datetime
     next_at: dt.datetime
 
 
@@ -222,12 +223,18 @@ class Care(Database):
         which = select(posts.c.thread_id).where(posts.c.chat == chat, posts.c.message == message)
         return next(iter(self._threads(threads.c.id.in_(which))), None)
 
+    def first_post(self, chat: str, thread_id: int) -> int | None:
+        """The message of a staff chat below which this conversation stands."""
+        query = select(func.min(posts.c.message)).where(posts.c.chat == chat, posts.c.thread_id == thread_id)
+        with self.read() as db:
+            return db.execute(query).scalar()
+
     # --- rings
 
-    def ring_at(self, alert_id: int, next_at: dt.datetime) -> None:
-        """Call again at `next_at` unless somebody has read the alert by then. Counting begins anew."""
-        put = self.insert(alert_rings).values(alert_id=alert_id, next_at=next_at, rings=0)
-        change = {"next_at": next_at, "rings": 0}
+    def ring_at(self, alert_id: int, since: dt.datetime, next_at: dt.datetime) -> None:
+        """Call again at `next_at` unless somebody has read the alert by then. Counting begins anew at `since`."""
+        put = self.insert(alert_rings).values(alert_id=alert_id, since=since, next_at=next_at, rings=0)
+        change = {"since": since, "next_at": next_at, "rings": 0}
         with self.write() as db:
             db.execute(put.on_conflict_do_update(index_elements=["alert_id"], set_=change))
 
@@ -236,9 +243,15 @@ class Care(Database):
         query = select(alert_rings).join(alerts).where(unread, alert_rings.c.next_at <= now)
         with self.read() as db:
             return [
-                Ring(row.alert_id, row.rings, row.next_at)
+                Ring(row.alert_id, row.rings, row.since, row.next_at)
                 for row in db.execute(query.order_by(alert_rings.c.next_at))
             ]
+
+    def postpone_ring(self, alert_id: int, next_at: dt.datetime) -> None:
+        """Try the same call again later."""
+        with self.write() as db:
+            change = update(alert_rings).where(alert_rings.c.alert_id == alert_id)
+            db.execute(change.values(next_at=next_at))
 
     def claim_ring(self, ring: Ring, next_at: dt.datetime) -> bool:
         """Take one call upon us; False when another process was first.

@@ -114,6 +114,7 @@ alert_rings = Table(
     metadata,
     Column("alert_id", _Id, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
     Column("rings", Integer, nullable=False, server_default=text("0")),
+    Column("since", Moment, nullable=False),  # from when the minutes without an answer count
     Column("next_at", Moment, nullable=False, index=True),
     Column("card_chat", String(32)),
     Column("card_message", BigInteger),
@@ -130,6 +131,7 @@ appointments = Table(
     Column("decided_at", Moment),
     Column("decided_by", String(64)),
     Column("when_sealed", LargeBinary),
+    Column("prompt", String(64), index=True),  # "chat:message" that asks staff for another time
     Column("card_chat", String(32)),
     Column("card_message", BigInteger),
     CheckConstraint(

@@ -115,6 +115,7 @@ def _tables() -> None:
         "alert_rings",
         sa.Column("alert_id", ID, nullable=False),
         sa.Column("rings", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.Column("card_chat", sa.String(length=32)),
         sa.Column("card_message", sa.BigInteger()),
@@ -134,6 +135,7 @@ def _tables() -> None:
         sa.Column("decided_at", sa.BigInteger()),
         sa.Column("decided_by", sa.String(length=64)),
         sa.Column("when_sealed", sa.LargeBinary()),
+        sa.Column("prompt", sa.String(length=64)),
         sa.Column("card_chat", sa.String(length=32)),
         sa.Column("card_message", sa.BigInteger()),
         sa.CheckConstraint(
@@ -146,6 +148,7 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_appointments"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_appointments_prompt", "appointments", ["prompt"])
     op.create_index("ix_appointments_thread_id", "appointments", ["thread_id"])
     op.create_index(
         "uq_appointments_asking",

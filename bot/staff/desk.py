@@ -1,0 +1,128 @@
+"""The people's side as the inbox and the staff page see it: one object that wires its parts."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import Callable
+
+from bot import logs
+from bot.channels.port import Channel
+from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situation
+from bot.staff.alerting import Alerting
+from bot.staff.digest import Digest
+from bot.staff.listening import Listening
+from bot.staff.post import Post
+from bot.staff.relay import Relay
+from bot.staff.room import StaffRoom
+from bot.staff.visits import Visits
+from bot.staff.voice import Voice
+from bot.store.store import Store
+from intents.faq import Faq
+
+log = logs.get("staff")
+TICK_SECONDS = 15
+WATCHED = dt.timedelta(minutes=2)  # an open inbox on the staff page asks for news more often than this
+
+
+class StaffDesk:
+    """Alerts, relay and visits. Without a staff chat it is the staff page that people look at."""
+
+    def __init__(
+        self,
+        store: Store,
+        room: StaffRoom | None,
+        channels: dict[str, Channel],
+        faq: Callable[[], Faq],
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._store, self._room, self.clock = store, room, clock
+        self.post = Post(store, room, clock)
+        self.voice = Voice(store, channels, faq, clock)
+        self.alerting = Alerting(store, self.post, self.voice)
+        self.relay = Relay(store, self.post, self.voice, self.alerting)
+        self.visits = Visits(store, self.post, self.voice)
+        self.digest = Digest(store, faq)
+        self._listening = Listening(store, self.post, self.alerting, self.relay, self.visits)
+        self._watched_at: dt.datetime | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    # --- what the inbox asks
+
+    @property
+    def reachable(self) -> bool:
+        """Whether somebody sees an alert now: in the staff chat, or on the staff page that is open."""
+        return self.post.chat is not None or self._page_is_watched()
+
+    def takes_requests(self) -> bool:
+        """Whether a request that can wait will be seen. Asks the store."""
+        return self.post.chat is not None or self._store.staff_exists()
+
+    def is_staff(self, address: Address) -> bool:
+        room = self._room
+        return room is not None and address.channel == room.name and address.chat in room.chats
+
+    def situation(self, address: Address) -> Situation:
+        """Asks the store."""
+        return self._store.situation(address, self.clock())
+
+    async def alert(
+        self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime
+    ) -> bool:
+        """Keep the alert and tell the staff. True when a person can see it."""
+        _, told = await self.alerting.open(patient, alert, talk, now)
+        return told or self._page_is_watched()
+
+    async def overheard(
+        self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
+    ) -> None:
+        """What is said while an alert is open or a person has taken over."""
+        await self.relay.overheard(patient.address, event, lines, taken, now)
+
+    async def heard(self, event: Incoming) -> str:
+        """What staff wrote or tapped in their chat. Never raises: staff are told when it failed."""
+        try:
+            return await self._listening.heard(event, self.clock())
+        except Exception as err:
+            log.exception("staff_event_failed", kind=event.kind, error=type(err).__name__)
+            text = (
+                "That failed on our side, and nothing may have reached the patient. If it matters, call them."
+            )
+            await self.post.say(text, chat=event.address.chat, topic=event.thread)
+            return "failed"
+
+    # --- time
+
+    async def tell(self, text: str) -> bool:
+        """A line to the staff chat; True when it arrived."""
+        return await self.post.say(text)
+
+    def watched(self) -> None:
+        """The staff page's inbox is open before somebody's eyes."""
+        self._watched_at = self.clock()
+
+    def _page_is_watched(self) -> bool:
+        return self._watched_at is not None and self.clock() - self._watched_at < WATCHED
+
+    async def tick(self, now: dt.datetime) -> None:
+        """Everything that time brings: unread alerts, patients who wait, the week's digest."""
+        await self.alerting.tick(now)
+        await self.relay.tick(now)
+        await self.digest.tick(now)
+
+    async def start(self) -> None:
+        self._work = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._work:
+            self._work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._work
+            self._work = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick(self.clock())
+            except Exception as err:  # the outermost step of the loop: leave a record and go on
+                log.exception("staff_tick_failed", error=type(err).__name__)
+            await asyncio.sleep(TICK_SECONDS)
