@@ -167,6 +167,9 @@ class LinePlatform:
         if path.startswith("/v2/bot/profile/"):
             language = {"language": self.languages[rest]} if rest in self.languages else {}
             return web.json_response({"displayName": "Pat", "userId": rest, **language})
+        if path == "/v2/bot/info":
+            info = {"userId": BOT, "basicId": "@123abcde", "displayName": "Clinic"}
+            return web.json_response(info | {"chatMode": "bot", "markAsReadMode": "auto"})
         if "richmenu" in path:
             return self._menu(request.method, path, body)
         return web.json_response({})

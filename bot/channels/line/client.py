@@ -80,6 +80,12 @@ class LineApi:
             used = await api.get_message_quota_consumption(_request_timeout=self._timeout)
         return Quota(plan.value or None, used.total_usage)
 
+    async def basic_id(self) -> str:
+        """The account's id for links, such as @123abcde."""
+        async with self._calling() as api:
+            info = await api.get_bot_info(_request_timeout=self._timeout)
+        return str(info.basic_id)
+
     async def menus(self) -> tuple[dict[str, str], set[str]]:
         """The rich menus that are complete, as alias -> id, and the ids of all that exist with or without an alias."""
         async with self._calling() as api:
