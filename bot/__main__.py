@@ -4,10 +4,10 @@ import asyncio
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ db_cli = typer.Typer(no_args_is_help=True, help="The database.")
 cli.add_typer(faq_cli, name="faq")
 cli.add_typer(reminders_cli, name="reminders")
 cli.add_typer(db_cli, name="db")
+Result = TypeVar("Result")
 errors = Console(stderr=True, highlight=False)
 
 FaqOption = Annotated[
@@ -136,13 +137,97 @@ def ask(
     sys.stdout.buffer.flush()
 
 
+Labelled = Annotated[
+    list[Path] | None, typer.Option("--labelled", help="Labelled questions, JSON lines; may be repeated")
+]
+
+
 @faq_cli.command("check")
-def faq_check(file: Annotated[Path | None, typer.Argument(help="FAQ file")] = None) -> None:
-    """Every problem with line and column; exit 1 when the file must not go live."""
-    path = file or settings().faq
-    faq = read_faq(path)
-    counts = f"{len(faq.entries)} entries, {len(faq.red_flags)} danger signs, {len(faq.steps)} reminders"
-    typer.echo(f"{path}: {counts} in {', '.join(faq.languages)}: in order.")
+def faq_check(
+    file: Annotated[Path | None, typer.Argument(help="FAQ file")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,
+    github: Annotated[bool, typer.Option("--github", help="GitHub annotations")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail when accuracy or danger recall fell")
+    ] = False,
+    labelled: Labelled = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep today's figures as the baseline")] = False,
+) -> None:
+    """Every problem with line and column; exit 1 when the file must not go live.
+
+    Warnings are shown and do not fail. With --strict, accuracy on the --labelled questions is compared with
+    baseline.json beside them.
+    """
+    from bot import faqcheck
+
+    config = settings()
+    path = file or config.faq
+    result = _or_fail(
+        lambda: faqcheck.check(path, labelled or [], lambda faq: understander(config, faq), keep)
+    )
+    if as_json:
+        sys.stdout.write(faqcheck.as_json(path, result) + "\n")
+    elif github:
+        sys.stdout.write(faqcheck.as_github(path, result) + "\n")
+    else:
+        sys.stdout.write(faqcheck.as_text(path, result) + "\n")
+    if result.faq is None or (strict and result.falls):
+        raise typer.Exit(1)
+
+
+@faq_cli.command("diff")
+def faq_diff(
+    old: Annotated[Path, typer.Argument(help="The FAQ as it is")],
+    new: Annotated[Path, typer.Argument(help="The FAQ as it would be")],
+    labelled: Labelled = None,
+    past: Annotated[
+        bool, typer.Option(help="Also try what patients asked and the FAQ did not answer")
+    ] = True,
+) -> None:
+    """Which entries differ, and which questions would get another answer; exit 1 when one gets worse."""
+    from bot import faqcheck
+
+    config = settings()
+    before = understander(config, read_faq(old))
+    after = before.with_faq(read_faq(new))
+    questions = _or_fail(lambda: faqcheck.labelled(labelled or []))
+    tried = faqcheck.probes(questions, faqcheck.past_questions(config) if past else [])
+    text, worse = faqcheck.compare(before, after, tried)
+    sys.stdout.write(text + "\n")
+    if worse:
+        raise typer.Exit(1)
+
+
+@faq_cli.command("table")
+def faq_table(faq: FaqOption = None) -> None:
+    """docs/content.md: every topic with its facts, sources, languages and last review."""
+    from bot.content_table import table
+
+    sys.stdout.write(table(read_faq(faq or settings().faq)))
+
+
+@faq_cli.command("review")
+def faq_review(
+    lang: Annotated[str, typer.Option(help="The doctor's language: en, ja, ko, zh")] = "en",
+    faq: FaqOption = None,
+) -> None:
+    """A printable review sheet for the doctor, as HTML: one entry a page, with boxes to sign."""
+    from bot.review import sheet
+
+    ready = read_faq(faq or settings().faq)
+    if lang not in ready.languages:
+        raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(ready.languages)}', 2)
+    sys.stdout.buffer.write(sheet(ready, lang).encode())
+
+
+def _or_fail(call: Callable[[], Result]) -> Result:
+    """What `call` returns; what a person can mend becomes a clear line."""
+    try:
+        return call()
+    except OSError as err:
+        raise fail(f"{err.filename} cannot be read: {err.strerror}", 2) from None
+    except ValueError as err:
+        raise fail(str(err), 2) from None
 
 
 @faq_cli.command("schema")
