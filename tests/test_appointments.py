@@ -1,0 +1,312 @@
+"""Visits, feedback and the people's side through the whole inbox: store, understanding, desk and both chats."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.core.values import Address, Incoming
+from bot.core.wording import Wording
+from bot.inbox import Inbox
+from bot.staff.desk import StaffDesk
+from bot.staff.digest import digest
+from bot.store.store import Store
+from intents.faq import Faq
+from intents.understand import Understander
+from tests.databases import KEY
+from tests.fakes import Clock, FakeChannel
+from tests.staff_fakes import STAFF, FakeRoom
+
+HOME = Address("telegram", "77")
+
+
+class Clinic:
+    """Inbox and desk over a real store; `say` and `press` are the patient's, `room` is the staff's."""
+
+    def __init__(self, store: Store, understander: Understander, room: FakeRoom | None) -> None:
+        self.store, self.faq, self.clock = store, understander.faq, Clock()
+        self.channel, self.room = FakeChannel("telegram", "Telegram"), room or FakeRoom()
+        channels = {"telegram": self.channel}
+        self.desk = StaffDesk(store, room, channels, lambda: understander.faq, self.clock)  # type: ignore[arg-type]
+        self.understander, self.events = understander, 0
+        self.inbox = self.start()
+
+    def start(self) -> Inbox:
+        """A new process: what was only in memory is gone."""
+        channels = {"telegram": self.channel}
+        return Inbox(self.store, lambda: self.understander, channels, self.desk, self.clock)  # type: ignore[arg-type]
+
+    async def take(self, event: Incoming) -> None:
+        await self.inbox.receive(event)
+        await self.inbox.drain()
+
+    async def say(self, text: str, kind: str = "text", message: str | None = None) -> None:
+        self.events += 1
+        await self.take(
+            Incoming(HOME, f"e{self.events}", self.clock(), kind, text, language_hint="en", message=message)  # type: ignore[arg-type]
+        )
+
+    async def press(self, action: str) -> None:
+        self.events += 1
+        event = Incoming(HOME, f"e{self.events}", self.clock(), "action", action=action, language_hint="en")
+        await self.take(event)
+
+    async def staff(self, event: Incoming) -> None:
+        await self.take(event)
+
+    def words(self, key: str, **values: object) -> str:
+        return Wording(self.faq, "en", platform="Telegram")(key, **values)
+
+    @property
+    def offered(self) -> list[str]:
+        return [button.action for button in self.channel.last.buttons]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    opened.upgrade()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clinic(files: Store, understander: Understander) -> Clinic:
+    return Clinic(files, understander, FakeRoom())
+
+
+# --- visits
+
+
+async def test_the_answer_about_booking_offers_to_book(clinic: Clinic) -> None:
+    await clinic.press("entry:book_consultation")
+
+    assert clinic.offered[0] == "book"
+
+
+async def test_wishes_become_a_request_that_staff_confirm_with_one_tap(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.say("Tuesday at 3 pm, because of a dimple")
+    card = clinic.room.card
+    await clinic.staff(clinic.room.tap("visit:ok:1"))
+
+    assert "“Tuesday at 3 pm, because of a dimple”" in card.text
+    assert clinic.channel.texts == [
+        clinic.words("appointment_ask"),
+        clinic.words("appointment_received"),
+        clinic.words("appointment_confirmed", when="“Tuesday at 3 pm, because of a dimple”"),
+    ]
+    assert clinic.store.open_appointments() == []
+
+
+async def test_staff_name_another_time_by_replying(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.say("Monday at 5 pm")
+    await clinic.staff(clinic.room.tap("visit:move:1"))
+    question = clinic.room.posts[-1]
+
+    await clinic.staff(clinic.room.write("Wednesday 25 Nov, 11:00", reply_to=question.id))
+
+    assert question.text.startswith("Which day and time for request #1?")
+    assert clinic.channel.texts[-1] == clinic.words("appointment_moved", when="Wednesday 25 Nov, 11:00")
+
+
+async def test_a_declined_visit_may_be_asked_for_again(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.say("on Sunday at midnight")
+
+    await clinic.staff(clinic.room.tap("visit:no:1"))
+
+    assert clinic.channel.texts[-1] == clinic.words("appointment_declined")
+    assert clinic.offered == ["book"]
+
+
+async def test_the_second_to_decide_hears_who_was_first(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.say("Friday at 10:00 please")
+    await clinic.staff(clinic.room.tap("visit:ok:1"))
+
+    await clinic.staff(clinic.room.tap("visit:no:1", by="Lee"))
+
+    assert clinic.room.texts()[-1] == "Request #1 was confirmed by Kim already."
+    assert len(clinic.channel.sent) == 3
+
+
+async def test_a_danger_sign_among_the_wishes_is_a_danger_sign(clinic: Clinic) -> None:
+    await clinic.press("book")
+
+    await clinic.say("tomorrow please, I have a fever of 39.5 and my cheek is full of pus")
+
+    assert clinic.store.open_appointments() == []
+    assert len(clinic.store.open_alerts()) == 1
+
+
+async def test_wishes_survive_a_restart_between_question_and_answer(clinic: Clinic) -> None:
+    await clinic.press("book")
+    clinic.inbox = clinic.start()
+
+    await clinic.say("Friday 10:00")
+
+    assert [request.wishes for request in clinic.store.open_appointments()] == ["Friday 10:00"]
+
+
+async def test_turning_to_something_else_makes_no_request(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.press("entry:swelling")
+
+    await clinic.say("how long does the swelling last")
+
+    assert clinic.store.open_appointments() == []
+
+
+async def test_cancel_makes_no_request(clinic: Clinic) -> None:
+    await clinic.press("book")
+    await clinic.press("book:no")
+
+    await clinic.say("Friday 10:00")
+
+    assert clinic.store.open_appointments() == []
+
+
+async def test_a_question_for_wishes_is_forgotten_after_hours(clinic: Clinic) -> None:
+    await clinic.press("book")
+    clinic.clock.forward(hours=7)
+
+    await clinic.say("is swelling normal?")
+
+    assert clinic.store.open_appointments() == []
+
+
+async def test_nobody_is_asked_for_wishes_that_nobody_would_read(
+    files: Store, understander: Understander
+) -> None:
+    clinic = Clinic(files, understander, None)
+
+    await clinic.press("book")
+
+    assert clinic.channel.texts == [clinic.words("person_unreachable")]
+
+
+# --- people, through the inbox
+
+
+async def test_danger_breaks_through_while_a_person_talks(clinic: Clinic) -> None:
+    await clinic.say("I have a fever of 39.5 and pus")
+    await clinic.staff(clinic.room.tap("staff:take:1"))
+    before = len(clinic.channel.sent)
+    await clinic.say("thank you, I will come")
+    silent = len(clinic.channel.sent) == before
+
+    await clinic.say("I can not breathe and my throat is closing")
+
+    assert silent
+    assert len(clinic.channel.sent) > before
+    assert len(clinic.store.open_alerts()) == 1
+    assert clinic.store.open_alerts()[0].urgency == "emergency"
+
+
+async def test_the_alert_shows_what_was_said_before_it(clinic: Clinic) -> None:
+    await clinic.say("is bruising normal?")
+
+    await clinic.say("I have a fever of 39.5 and pus")
+
+    assert "patient: is bruising normal?" in clinic.room.card.text
+
+
+async def test_what_a_patient_adds_is_seen_quietly_while_the_alert_is_open(clinic: Clinic) -> None:
+    await clinic.say("I have a fever of 39.5 and pus")
+
+    await clinic.say("is bruising normal?")
+
+    assert clinic.room.posts[-1].text == "“is bruising normal?”"
+    assert clinic.room.posts[-1].quiet
+    assert len(clinic.channel.sent) == 3  # the danger reply, that staff know, and the answer
+
+
+async def test_nothing_a_patient_says_is_kept_without_an_alert(clinic: Clinic) -> None:
+    await clinic.say("is bruising normal?")
+
+    assert clinic.store.recent_threads() == []
+
+
+async def test_staff_events_are_handled_once_though_they_come_twice(clinic: Clinic) -> None:
+    await clinic.say("I have a fever of 39.5 and pus")
+    reply = clinic.room.write("Please come in.", reply_to=clinic.room.card.id)
+
+    await clinic.staff(reply)
+    await clinic.staff(reply)
+
+    assert clinic.channel.texts.count("Please come in.") == 1
+
+
+async def test_patients_cannot_press_the_staffs_buttons(clinic: Clinic) -> None:
+    await clinic.say("I have a fever of 39.5 and pus")
+
+    await clinic.press("staff:shut:1:false")
+
+    assert len(clinic.store.open_alerts()) == 1
+
+
+# --- was this helpful?
+
+
+async def test_the_first_answer_asks_whether_it_helped_and_the_next_three_do_not(clinic: Clinic) -> None:
+    asked = []
+    for _ in range(5):
+        await clinic.press("entry:swelling")
+        asked.append("good:swelling" in clinic.offered)
+
+    assert asked == [True, False, False, False, True]
+
+
+async def test_verdicts_are_counted_without_a_name(clinic: Clinic) -> None:
+    await clinic.press("good:swelling")
+    await clinic.press("bad:swelling")
+    await clinic.press("bad:swelling")
+    await clinic.press("bad:no_such_entry")
+
+    now = clinic.clock()
+    [figures] = clinic.store.week(now - dt.timedelta(days=7), now + dt.timedelta(days=1)).entries
+    assert (figures.entry, figures.helpful, figures.not_helpful) == ("swelling", 1, 2)
+    assert clinic.channel.texts[0] == clinic.words("helpful_thanks")
+    assert clinic.offered == ["person"]
+
+
+# --- the digest
+
+
+async def test_the_digest_comes_once_on_monday_morning(clinic: Clinic) -> None:
+    clinic.clock.now = dt.datetime(2026, 11, 22, 23, 59, tzinfo=dt.UTC)  # Monday 8:59 in Tokyo
+    await clinic.desk.tick(clinic.clock())
+    early = clinic.store.untold_notices()
+    for _ in range(4):
+        clinic.clock.forward(minutes=30)
+        await clinic.desk.tick(clinic.clock())
+
+    assert early == []
+    [notice] = clinic.store.untold_notices()
+    assert notice.text.startswith("📊 The last seven days")
+
+
+async def test_the_digest_counts_and_names_what_did_not_help(clinic: Clinic) -> None:
+    await clinic.press("entry:swelling")
+    await clinic.press("bad:swelling")
+    await clinic.say("I have a fever of 39.5 and pus")
+    clinic.clock.now = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+
+    text = await clinic.desk.digest.text(clinic.clock())
+
+    assert "1 questions: 100 % answered" in text
+    assert "1 still open" in text
+    assert f"{clinic.faq.say(clinic.faq.entries['swelling'].label, 'en')} (1)" in text
+    assert "fever" not in text
+
+
+def test_an_empty_week_has_a_digest_too(files: Store, faq: Faq) -> None:
+    now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+
+    text = digest(files.week(now - dt.timedelta(days=7), now), 0, 0, 0, faq)
+
+    assert "0 questions: 0 % answered" in text
+    assert STAFF not in text
