@@ -48,6 +48,8 @@ _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given b
 # As text, so that the planner sees that the partial index serves.
 PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
 SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
+HELD: ColumnElement[bool] = literal_column("reminders.state = 'held'")
+TROUBLE: ColumnElement[bool] = literal_column("(reminders.doubtful OR reminders.state = 'failed')")
 
 
 @dataclass(frozen=True, slots=True)

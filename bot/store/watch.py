@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
-from bot.store.deliveries import PENDING, SENDING, Deliveries
+from bot.store.deliveries import HELD, PENDING, SENDING, TROUBLE, Deliveries
 from bot.store.patients import ended, released
 from bot.store.schema import limits, patients, procedures, reminders
 
@@ -59,8 +59,8 @@ class Watch(Deliveries):
     ) -> DeliveryHealth:
         late = select(reminders.c.due_at).where(PENDING, reminders.c.next_at < now - grace)
         some = late.order_by(reminders.c.next_at).limit(_COUNTED).subquery()
-        held = select(reminders.c.reason, func.count()).where(reminders.c.state == "held")
-        doubtful = select(func.count()).where(reminders.c.doubtful, reminders.c.state == "sent")
+        held = select(reminders.c.reason, func.count()).where(HELD)
+        doubtful = select(func.count()).where(TROUBLE, reminders.c.doubtful, reminders.c.state == "sent")
         last_tick, last_sent = self.moment("last_tick"), self.moment("last_sent")
         with self.read() as db:
             count, oldest = db.execute(select(func.count(), func.min(some.c.due_at))).one()
@@ -82,11 +82,10 @@ class Watch(Deliveries):
 
     def trouble(self, since: dt.datetime, limit: int = 1000) -> list[Listed]:
         """The staff's list, newest first: doubtful ones that have ended, and failures."""
-        wanted = or_(reminders.c.doubtful, reminders.c.state == "failed")
         query = (
             select(reminders, procedures.c.patient_id)
             .join(procedures)
-            .where(wanted, reminders.c.ended_at >= since)
+            .where(TROUBLE, reminders.c.ended_at >= since)
             .order_by(reminders.c.ended_at.desc())
             .limit(limit)
         )
@@ -122,7 +121,7 @@ class Watch(Deliveries):
         return self._change_held(reason, ended("missed", reason, now))
 
     def _change_held(self, reason: str, values: dict[str, object]) -> int:
-        which = and_(reminders.c.state == "held", reminders.c.reason == reason)
+        which = and_(HELD, reminders.c.reason == reason)
         with self.write() as db:
             return db.execute(update(reminders).where(which).values(values)).rowcount
 
