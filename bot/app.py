@@ -139,9 +139,9 @@ class App:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
         """Every part started; all stopped, events drained, at the end."""
+        waiting = await self.inbox.resume()  # first, or what comes in now would be taken for a leftover
         for channel in self.channels.values():
             await channel.start(self.inbox.receive)
-        waiting = await self.inbox.resume()
         await self.outbox.start()
         await self.staff.start()
         await self.web.start()

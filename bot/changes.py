@@ -28,6 +28,15 @@ class Outdated(Exception):
     """What was decided on holds no more (a link or a code that somebody used meanwhile): look and decide again."""
 
 
+_OF_ANYBODY = (GiveConsent, SetLanguage, Enrol, EraseAll, Unreachable)
+_OF_PATIENTS = (SetProcedureDate, SetReminders, SetDetail, OfferCode, RecordUnanswered)
+
+
+def keeps(effect: Effect, patient: Patient) -> bool:
+    """Whether `effect` is for `change`: without consent, little is."""
+    return isinstance(effect, _OF_ANYBODY) or (patient.id is not None and isinstance(effect, _OF_PATIENTS))
+
+
 def change(store: Store, effect: Effect, patient: Patient, faq: Faq, now: dt.datetime) -> Patient:
     """Carry out `effect`; the patient as they are afterwards. Raises StoreError and Outdated; nothing is half done then.
 

@@ -6,116 +6,65 @@ it is handled again after the restart, so a reply may come twice but none is mis
 
 import asyncio
 import datetime as dt
+import secrets
 import time
-from collections import OrderedDict, deque
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import partial
+from pathlib import Path
 
-from bot import logs
+from bot import changes, logs
+from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, SendFailed
-from bot.core.conversation import decide, words_for
-from bot.core.reminders import plan
+from bot.core import enrol, pairing
+from bot.core.conversation import decide, typed_label, words_for
 from bot.core.values import (
     Address,
     AskWishes,
-    Button,
     Context,
     CountFeedback,
     Decision,
     Effect,
-    EraseAll,
-    GiveConsent,
     Incoming,
+    Invitation,
+    JoinChats,
     Line,
     Message,
     OpenAlert,
     Patient,
-    RecordUnanswered,
     RequestAppointment,
-    SetDetail,
-    SetLanguage,
-    SetProcedureDate,
-    SetReminders,
     Situation,
     StopAsking,
-    Unreachable,
+    Upcoming,
 )
 from bot.core.wording import Wording
+from bot.eventlog import EventLog
+from bot.people import Staff
+from bot.replies import Answering
+from bot.sessions import HELPFUL_EVERY, Session, Sessions
+from bot.store.events import Done
 from bot.store.store import Store
 from intents.types import Understanding
 from intents.understand import Understander
 
 log = logs.get("inbox")
 
-SESSIONS = 20_000  # conversations remembered in memory
-FLOOD_MESSAGES = 20  # answered within FLOOD_SECONDS; a person types slower, a script faster
-FLOOD_SECONDS = 30.0
-TALK = 12  # lines of a conversation remembered, for the person who takes over
-HELPFUL_EVERY = 4  # answers, of which the first is asked about
+LOOKS = 3  # how often one event is looked at when others change what it hangs on at the same moment
 
 
-class Visits(Protocol):
-    """Requests for a visit, on their way to the people who decide."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store and the staff's side know about the one who writes."""
 
-    async def ask(self, patient: Patient, now: dt.datetime) -> None:
-        """The patient's next words are their wishes."""
-
-    async def stop_asking(self, patient: Patient) -> None:
-        """They are not."""
-
-    async def request(self, patient: Patient, wishes: str, now: dt.datetime) -> int:
-        """Keep a request; its number."""
-
-    async def show(self, number: int, patient: Patient, now: dt.datetime) -> bool:
-        """Show it in the staff chat; False when it did not arrive there."""
-
-
-class Staff(Protocol):
-    """The people who take over."""
-
-    @property
-    def reachable(self) -> bool:
-        """Whether alerts have anywhere to go."""
-
-    def takes_requests(self) -> bool:
-        """Whether a request for a visit will be seen, if not at once. Called in a worker thread."""
-
-    def situation(self, address: Address) -> Situation:
-        """Whether a person is talking with this patient now, and the like. Called in a worker thread."""
-
-    def is_staff(self, address: Address) -> bool:
-        """Whether the clinic's people themselves write there."""
-
-    async def heard(self, event: Incoming) -> str:
-        """What staff wrote in their own chat; returns what it came to. Never raises."""
-
-    async def alert(
-        self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime
-    ) -> bool:
-        """Tell the staff; `talk` is the conversation's end. True when a person can see it."""
-
-    async def overheard(
-        self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
-    ) -> None:
-        """What is said while an alert is open, or to the person who has `taken` over."""
-
-    @property
-    def visits(self) -> Visits:
-        """Requests for a visit."""
-
-
-@dataclass
-class Session:
-    """What is remembered of a conversation in memory only: it is gone with the process, and needs no consent."""
-
-    patient: Patient
-    last_buttons: tuple[Button, ...] = ()
-    last_entry: str | None = None
-    talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
-    answers: int = 0  # since "was this helpful?" was asked last
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOD_MESSAGES))
-    warned: bool = False
+    patient: Patient | None = None
+    upcoming: tuple[Upcoming, ...] = ()
+    sent: int = 0
+    situation: Situation = field(default_factory=Situation)
+    takes_requests: bool = False
+    invitation: Invitation | None = None
+    code: str | None = None
+    code_state: pairing.CodeState = "wrong"
 
 
 class Inbox:
@@ -128,22 +77,36 @@ class Inbox:
         channels: dict[str, Channel],
         staff: Staff,
         clock: Callable[[], dt.datetime],
+        *,
+        sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._understander, self._channels = store, understander, channels
-        self._staff, self._clock = staff, clock
-        self._sessions: OrderedDict[Address, Session] = OrderedDict()
+        self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
+        self._events, self._sessions, self._guesses = EventLog(store), Sessions(), pairing.Guesses()
         self._last: dict[Address, asyncio.Task[None]] = {}
+        self._mine: set[tuple[str, str]] = set()  # events that this process has in hand
+        self._faq = understander().faq  # for an apology when `understander` fails
 
     async def receive(self, event: Incoming) -> None:
-        """Store `event`; the caller may acknowledge it when this returns. Events seen before are dropped here."""
-        if await asyncio.to_thread(self._store.remember_event, event):
-            self._queue(event)
+        """Store `event`; the caller may acknowledge it when this returns. Events seen before are dropped here.
+
+        Raises StoreError when it could not be stored: the platform keeps it and delivers it again.
+        """
+        if await self._events.add(event):
+            self._mine.add(_name(event))
+            self._queue(event, repeated=False)
 
     async def resume(self) -> int:
-        """Handle what an earlier process stored and did not finish; returns how many."""
-        events = await asyncio.to_thread(self._store.unhandled_events)
+        """Handle what an earlier process stored and did not finish; returns how many. Call it before events come in.
+
+        Events of a channel that is not set at present wait for the start at which it is.
+        """
+        stored = await asyncio.to_thread(self._store.unhandled_events, 1_000_000)
+        events = [e for e in stored if e.address.channel in self._channels and _name(e) not in self._mine]
         for event in events:
-            self._queue(event)
+            self._mine.add(_name(event))
+            self._queue(event, repeated=True)
         return len(events)
 
     async def drain(self) -> None:
@@ -151,9 +114,9 @@ class Inbox:
         while self._last:
             await asyncio.gather(*self._last.values(), return_exceptions=True)
 
-    def _queue(self, event: Incoming) -> None:
+    def _queue(self, event: Incoming, repeated: bool) -> None:
         before = self._last.get(event.address)
-        task = asyncio.create_task(self._after(before, event))
+        task = asyncio.create_task(self._after(before, event, repeated))
         self._last[event.address] = task
         task.add_done_callback(lambda done: self._forget_task(event.address, done))
 
@@ -161,64 +124,105 @@ class Inbox:
         if self._last.get(address) is done:
             del self._last[address]
 
-    async def _after(self, before: asyncio.Task[None] | None, event: Incoming) -> None:
+    async def _after(self, before: asyncio.Task[None] | None, event: Incoming, repeated: bool) -> None:
         if before:
             await asyncio.wait([before])
-        await self._handle(event)
+        await self._handle(event, repeated)
 
-    async def _handle(self, event: Incoming) -> None:
+    async def _handle(self, event: Incoming, repeated: bool) -> None:
         started = time.perf_counter()
-        outcome = "failed"
-        decision = Decision()
+        address = event.address
+        done = Done(address.channel, event.event_id, "failed", self._clock())
         try:
-            staff = self._staff.is_staff(event.address)
-            decision = (
-                Decision(outcome=await self._staff.heard(event)) if staff else await self._converse(event)
-            )
-            outcome = decision.outcome
+            if self._staff.is_staff(address):
+                done = replace(done, outcome=await self._staff.heard(event))
+            else:
+                answering = self._answering(event, repeated)
+                done = await self._converse(event, answering, done)
         except Exception as err:  # the outermost step: the patient still gets the way to a person
-            log.exception(
-                "event_failed",
-                event_id=event.event_id,
-                channel=event.address.channel,
-                error=type(err).__name__,
-            )
+            log.error("event_failed", event_id=event.event_id, channel=address.channel, **_fault(err))
             await self._apologise(event)
-        try:
-            await asyncio.to_thread(
-                self._store.event_done,
-                event.address.channel,
-                event.event_id,
-                outcome,
-                decision.entry,
-                decision.score,
-            )
-        except Exception:  # it stays unhandled and is tried again after a restart
-            log.exception("event_not_recorded", event_id=event.event_id)
+        try:  # waits while the database is away: if we die meanwhile, the event is handled again
+            await self._events.add(replace(done, at=self._clock()))
+        except Exception as err:
+            log.error("event_not_recorded", event_id=event.event_id, **_fault(err))
+        self._mine.discard(_name(event))
         log.info(
-            "handled", channel=event.address.channel, kind=event.kind, outcome=outcome, entry=decision.entry,
+            "handled", channel=address.channel, kind=event.kind, outcome=done.outcome, entry=done.entry,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )  # fmt: skip
 
-    async def _converse(self, event: Incoming) -> Decision:
+    def _answering(self, event: Incoming, repeated: bool) -> Answering:
+        return Answering(self._store, self._channels[event.address.channel], event, repeated, self._sleep)
+
+    async def _converse(self, event: Incoming, answering: Answering, done: Done) -> Done:
         # gather
-        session = await self._session(event.address)
-        understander = self._understander()
-        meaning = self._meaning(understander, event, session)
-        if self._flooding(session) and not (meaning and meaning.outcome == "danger"):
-            return await self._slow_down(event, session, understander)
-        context = await self._context(event, session)
-        # decide
-        decision = decide(event, meaning, context, understander.faq)
+        event = enrol.as_link(event)
+        session = self._sessions.of(event.address)
+        understander = self._current()
+        known, meaning = await self._gather(event, session, understander)
+        if session.flooding(self._monotonic()) and not _is_danger(meaning):
+            return await self._slow_down(event, session, understander, answering, done)
+        # decide, and keep what must be kept before anything is said
+        context, decision = self._decide(event, meaning, session, known, understander)
+        for look in range(LOOKS):
+            try:
+                other = await self._keep(decision.effects, session, understander)
+                break
+            except changes.Outdated:
+                if look == LOOKS - 1:
+                    raise
+                known, meaning = await self._gather(event, session, understander)
+                context, decision = self._decide(event, meaning, session, known, understander)
         words = words_for(meaning, event, context, understander.faq)
         # apply
-        await self._apply_state(decision.effects, session, understander, event)
-        shown = await self._apply_requests(decision.effects, session, words)
-        await self._say(decision.replies, event, session)
-        await self._tell_staff(decision, session, words, event, context)
-        await self._show_requests(shown, session, words)
+        await self._apply(event, decision, session, words, context, answering)
+        if other:
+            await self._tell_other_chat(other, words)
         self._remember(decision, session)
-        return decision
+        return replace(
+            done,
+            outcome=decision.outcome,
+            entry=decision.entry,
+            score=decision.score,
+            language=words.language,
+        )
+
+    def _current(self) -> Understander:
+        understander = self._understander()
+        self._faq = understander.faq
+        return understander
+
+    def _decide(
+        self,
+        event: Incoming,
+        meaning: Understanding | None,
+        session: Session,
+        known: Known,
+        understander: Understander,
+    ) -> tuple[Context, Decision]:
+        context = self._context(event, session, known)
+        return context, decide(event, meaning, context, understander.faq)
+
+    async def _apply(
+        self,
+        event: Incoming,
+        decision: Decision,
+        session: Session,
+        words: Wording,
+        context: Context,
+        answering: Answering,
+    ) -> None:
+        requests = await self._apply_requests(decision.effects, session, words)
+        # Staff are called while the reply is under way: neither waits for the other's platform.
+        calling = asyncio.create_task(self._tell_staff(decision, session, words, event, context))
+        try:
+            await self._say(decision.replies, session, answering)
+        finally:
+            afterwards = await calling
+        for key in afterwards:
+            await answering.say(Message(words(key)))
+        await self._show_requests(requests, session, words)
 
     def _remember(self, decision: Decision, session: Session) -> None:
         if decision.outcome == "answer":
@@ -227,15 +231,47 @@ class Inbox:
 
     # --- gather
 
-    async def _session(self, address: Address) -> Session:
-        session = self._sessions.get(address)
-        if session is None:
-            patient = await asyncio.to_thread(self._store.patient, address)
-            session = self._sessions[address] = Session(patient or Patient(address))
-            while len(self._sessions) > SESSIONS:
-                self._sessions.popitem(last=False)
-        self._sessions.move_to_end(address)
-        return session
+    async def _gather(
+        self, event: Incoming, session: Session, understander: Understander
+    ) -> tuple[Known, Understanding | None]:
+        """What is known, and what was meant. Without the database a danger sign is answered all the same."""
+        fault: Exception | None = None
+        try:
+            known = await asyncio.to_thread(self._look_up, event, session)
+            session.refresh(known.patient)
+        except Exception as err:
+            known, fault = Known(), err
+        meaning = self._meaning(understander, event, session)
+        if fault and not _is_danger(meaning):
+            raise fault
+        if fault:
+            log.error("danger_without_database", event_id=event.event_id, **_fault(fault))
+        return known, meaning
+
+    def _look_up(self, event: Incoming, session: Session) -> Known:
+        """All that must be asked of the store, in one visit to a worker thread."""
+        store, now, address = self._store, self._clock(), event.address
+        patient = store.patient(address)
+        typed = typed_label(event.text, session.last_buttons)
+        payload, code = enrol.asked_for(event, typed), pairing.typed_code(event, typed)
+        return Known(
+            patient,
+            tuple(store.upcoming(patient.id)) if patient and patient.id else (),
+            store.sent_count(patient.id) if patient and patient.id else 0,
+            self._staff.situation(address),
+            self._staff.takes_requests(),
+            store.invitation(payload, address, now) if payload else None,
+            code,
+            self._code_state(code, address, now) if code else "wrong",
+        )
+
+    def _code_state(self, code: str, address: Address, now: dt.datetime) -> pairing.CodeState:
+        if not self._guesses.allowed(address, now):
+            return "wrong"
+        state = self._store.code_state(code, address, now)
+        if state == "wrong":
+            self._guesses.wrong(address, now)
+        return state
 
     @staticmethod
     def _meaning(understander: Understander, event: Incoming, session: Session) -> Understanding | None:
@@ -243,100 +279,72 @@ class Inbox:
             return None
         return understander.understand(event.text, session.patient.language)
 
-    def _flooding(self, session: Session) -> bool:
-        now = time.monotonic()
-        full = len(session.recent) == FLOOD_MESSAGES and now - session.recent[0] < FLOOD_SECONDS
-        session.recent.append(now)
-        session.warned = session.warned and full
-        return full
-
-    async def _slow_down(self, event: Incoming, session: Session, understander: Understander) -> Decision:
-        if not session.warned:
-            session.warned = True
-            words = self._words(session, understander)
-            await self._say((Message(words("rate_limited")),), event, session)
-        return Decision(outcome="rate_limited")
-
-    async def _context(self, event: Incoming, session: Session) -> Context:
-        patient, channel = session.patient, self._channels[event.address.channel]
-        upcoming = await asyncio.to_thread(self._store.upcoming, patient.id) if patient.id else []
-        sent = await asyncio.to_thread(self._store.sent_count, patient.id) if patient.id else 0
-        situation = await asyncio.to_thread(self._staff.situation, event.address)
+    def _context(self, event: Incoming, session: Session, known: Known) -> Context:
         return Context(
-            patient,
-            self._clock(),
-            tuple(upcoming),
-            sent,
-            channel.platform,
-            session.last_buttons,
-            session.last_entry,
-            self._staff.reachable,
-            situation.taken_over,
-            situation.alert_open,
-            situation.asking_wishes,
-            await asyncio.to_thread(self._staff.takes_requests),
-            session.answers == 0,
+            patient=session.patient,
+            now=self._clock(),
+            upcoming=known.upcoming,
+            sent=known.sent,
+            platform=self._channels[event.address.channel].platform,
+            last_buttons=session.last_buttons,
+            last_entry=session.last_entry,
+            staff_reachable=self._staff.reachable,
+            taken_over=known.situation.taken_over,
+            alert_open=known.situation.alert_open,
+            asking_wishes=known.situation.asking_wishes,
+            takes_requests=known.takes_requests,
+            ask_helpful=session.answers == 0,
+            invitation=known.invitation,
+            code=known.code,
+            code_state=known.code_state,
+            fresh_code=f"{secrets.randbelow(10**pairing.DIGITS):0{pairing.DIGITS}}",
         )
 
     # --- apply
 
-    async def _say(self, replies: tuple[Message, ...], event: Incoming, session: Session) -> None:
-        channel = self._channels[event.address.channel]
-        for i, message in enumerate(replies):
-            try:
-                await channel.send(
-                    event.address, message, reply_handle=event.reply_handle if i == 0 else None
-                )
-            except SendFailed as err:
-                log.warning("reply_failed", channel=channel.name, reason=err.reason, permanent=err.permanent)
-                if err.permanent:
-                    await asyncio.to_thread(self._store.mark_unreachable, event.address, err.reason)
+    async def _say(self, replies: tuple[Message, ...], session: Session, answering: Answering) -> None:
+        for message in replies:
+            if not await answering.say(message):
                 return
         if replies:
             session.last_buttons = replies[-1].buttons
 
-    async def _apply_state(
-        self, effects: tuple[Effect, ...], session: Session, understander: Understander, event: Incoming
-    ) -> None:
-        for effect in effects:
-            session.patient = await asyncio.to_thread(
-                self._change, effect, session.patient, understander, event
-            )
+    async def _slow_down(
+        self, event: Incoming, session: Session, understander: Understander, answering: Answering, done: Done
+    ) -> Done:
+        if not session.warned:
+            session.warned = True
+            await answering.say(Message(self._words(event, session)("rate_limited")))
+        return replace(done, outcome="rate_limited")
 
-    def _change(
-        self, effect: Effect, patient: Patient, understander: Understander, event: Incoming
-    ) -> Patient:
-        """One change of what is kept; without consent it stays in the session."""
-        store, now = self._store, self._clock()
-        match effect:
-            case GiveConsent():
-                return store.give_consent(patient.address, now, patient.language or "en", patient.traditional)
-            case SetLanguage(language, traditional):
-                if patient.id:
-                    store.set_language(patient.id, language, traditional)
-                return replace(patient, language=language, traditional=traditional)
-            case SetProcedureDate(date) if patient.id:
-                zone = patient.timezone or understander.faq.clinic.timezone
-                planned = plan(understander.faq.file.reminders.steps, date, zone)
-                store.set_procedure_date(patient.id, date, planned, now)
-                return replace(patient, procedure_date=date, reminders="on")
-            case SetReminders(state) if patient.id:
-                store.set_reminders(patient.id, state)
-                return replace(patient, reminders=state)
-            case SetDetail(detail) if patient.id:
-                store.set_detail(patient.id, detail)
-                return replace(patient, detail=detail)
-            case RecordUnanswered(text, matches) if patient.consent_at:
-                store.record_unanswered(text, patient.language or "en", matches, patient.id, now)
-            case EraseAll():
-                if patient.id:
-                    store.erase(patient.id)
-                return Patient(patient.address, language=patient.language, traditional=patient.traditional)
-            case Unreachable():
-                store.mark_unreachable(patient.address, "left")
-            case _:
-                pass
-        return patient
+    async def _keep(
+        self, effects: tuple[Effect, ...], session: Session, understander: Understander
+    ) -> Address | None:
+        """Carry out what changes the store; the other chat, if two were joined. Raises changes.Outdated."""
+        other = None
+        for effect in effects:
+            patient, now = session.patient, self._clock()
+            if isinstance(effect, JoinChats):
+                joined = await asyncio.to_thread(changes.join, self._store, effect, patient.address, now)
+                session.patient, other = joined
+            elif changes.keeps(effect, patient):
+                session.patient = await asyncio.to_thread(
+                    changes.change, self._store, effect, patient, understander.faq, now
+                )
+        return other
+
+    async def _tell_other_chat(self, other: Address, words: Wording) -> None:
+        """The chat where the code was shown hears that it was used: nobody joins it unseen.
+
+        If we die before this it is not told; the plan is one all the same.
+        """
+        channel = self._channels.get(other.channel)
+        if channel is None:
+            return
+        try:
+            await channel.send(other, Message(words("pair_done")))
+        except SendFailed as err:
+            log.warning("other_chat_not_told", channel=other.channel, reason=err.reason)
 
     # --- the people's side
 
@@ -365,60 +373,74 @@ class Inbox:
             try:
                 await self._staff.visits.show(number, _speaking(session.patient, words), self._clock())
             except Exception as err:  # it is kept, and stands on the staff page
-                log.exception("request_not_shown", error=type(err).__name__)
+                log.error("request_not_shown", **_fault(err))
 
     async def _tell_staff(
         self, decision: Decision, session: Session, words: Wording, event: Incoming, context: Context
-    ) -> None:
-        """Open alerts, and pass on what is said while people are concerned with this patient."""
+    ) -> list[str]:
+        """Open alerts, and pass on what is said while people are concerned with this patient.
+
+        Returns the keys of what the patient must hear of it, after the reply. Never raises.
+        """
         lines = _lines(event, decision, context.now)
         session.talk.extend(lines)
         concerned = context.taken_over or context.alert_open
         alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
-        patient = _speaking(session.patient, words)
+        patient, afterwards = _speaking(session.patient, words), []
         for alert in alerts:
             told = await self._alert(alert, patient, lines if concerned else tuple(session.talk))
             if alert.kind == "danger" or not told:
-                await self._say_aside(words("alert_sent" if told else "alert_not_sent"), event, session)
+                afterwards.append("alert_sent" if told else "alert_not_sent")
         if concerned and not alerts and event.kind != "left":
             try:
                 await self._staff.overheard(patient, event, lines, context.taken_over, context.now)
             except Exception as err:
-                log.exception("relay_failed", error=type(err).__name__)
+                log.error("relay_failed", **_fault(err))
                 if context.taken_over:
-                    await self._say_aside(words("alert_not_sent"), event, session)
-
-    async def _say_aside(self, text: str, event: Incoming, session: Session) -> None:
-        """A message that leaves the buttons before it in force."""
-        buttons = session.last_buttons
-        await self._say((Message(text),), replace(event, reply_handle=None), session)
-        session.last_buttons = buttons
+                    afterwards.append("alert_not_sent")
+        return afterwards
 
     async def _alert(self, alert: OpenAlert, patient: Patient, talk: tuple[Line, ...]) -> bool:
         try:
             return await self._staff.alert(patient, alert, talk, self._clock()) and self._staff.reachable
         except Exception as err:  # the patient is told the truth instead: nobody could be reached
-            log.exception("alert_failed", kind=alert.kind, error=type(err).__name__)
+            log.error("alert_failed", kind=alert.kind, **_fault(err))
             return False
 
-    def _words(
-        self, session: Session, understander: Understander, meaning: Understanding | None = None
-    ) -> Wording:
-        faq, patient = understander.faq, session.patient
-        language = meaning.language if meaning else patient.language
-        if language not in faq.languages:
-            language = faq.languages[0]
-        traditional = meaning.traditional if meaning and meaning.language == "zh" else patient.traditional
-        return Wording(faq, language, traditional, self._channels[patient.address.channel].platform)
+    # --- when it fails
+
+    def _words(self, event: Incoming, session: Session) -> Wording:
+        known = Context(
+            session.patient, self._clock(), platform=self._channels[event.address.channel].platform
+        )
+        return words_for(None, event, known, self._faq)
 
     async def _apologise(self, event: Incoming) -> None:
         """Something failed on our side: say so and give the numbers. Uses as little as possible of what may be broken."""
         try:
-            session = self._sessions.get(event.address) or Session(Patient(event.address))
-            words = self._words(session, self._understander())
-            await self._channels[event.address.channel].send(event.address, Message(words("error")))
+            words = self._words(event, self._sessions.of(event.address))
+            message = Message(words("error"))
+            await persist(
+                partial(self._channels[event.address.channel].send, event.address, message), sleep=self._sleep
+            )
         except Exception as err:
-            log.exception("apology_failed", error=type(err).__name__)
+            log.error("apology_failed", event_id=event.event_id, **_fault(err))
+
+
+def _name(event: Incoming) -> tuple[str, str]:
+    return event.address.channel, event.event_id
+
+
+def _is_danger(meaning: Understanding | None) -> bool:
+    return meaning is not None and meaning.outcome == "danger"
+
+
+def _fault(err: BaseException) -> dict[str, object]:
+    """What a log may hold of an error: its kind and where it arose. Its message may quote a patient."""
+    frames = traceback.extract_tb(err.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    ours = [f"{Path(f.filename).name}:{f.lineno}" for f in frames if "/bot/" in f.filename][-3:]
+    return {"error": type(err).__name__, "where": where, "ours": ours}
 
 
 def _speaking(patient: Patient, words: Wording) -> Patient:

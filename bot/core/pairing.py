@@ -5,11 +5,13 @@ import re
 import unicodedata
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.core.actions import button, split
 from bot.core.values import Address, Context, Decision, Incoming, JoinChats, Message, OfferCode
 from bot.core.wording import Wording
 
+CodeState = Literal["open", "own", "joined", "wrong"]
 DIGITS = 6
 MINUTES = 10  # that a code lives
 TRIES = 5  # wrong codes from one chat within MINUTES; then no code is looked up from there

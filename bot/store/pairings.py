@@ -1,19 +1,18 @@
 """Codes that join two chats of one person, and the joining: afterwards there is one patient, one plan, one opt-out."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
-from bot.core.pairing import MINUTES
+from bot.core.pairing import MINUTES, CodeState
 from bot.core.values import Address, Patient
 from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import PLACE, Patients
 from bot.store.schema import addresses, alerts, patients, procedures, unanswered
 from bot.store.staff_schema import threads
 
-CodeState = Literal["open", "own", "joined", "wrong"]
 _STRICTNESS = ("on", "paused", "stopped")
 
 

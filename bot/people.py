@@ -1,0 +1,56 @@
+"""What the inbox asks of the people who take over: staff, and those who decide on visits."""
+
+import datetime as dt
+from typing import Protocol
+
+from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situation
+
+
+class Visits(Protocol):
+    """Requests for a visit, on their way to the people who decide."""
+
+    async def ask(self, patient: Patient, now: dt.datetime) -> None:
+        """The patient's next words are their wishes."""
+
+    async def stop_asking(self, patient: Patient) -> None:
+        """They are not."""
+
+    async def request(self, patient: Patient, wishes: str, now: dt.datetime) -> int:
+        """Keep a request; its number."""
+
+    async def show(self, number: int, patient: Patient, now: dt.datetime) -> bool:
+        """Show it in the staff chat; False when it did not arrive there."""
+
+
+class Staff(Protocol):
+    """The people who take over."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether alerts have anywhere to go."""
+
+    def takes_requests(self) -> bool:
+        """Whether a request for a visit will be seen, if not at once. Called in a worker thread."""
+
+    def situation(self, address: Address) -> Situation:
+        """Whether a person is talking with this patient now, and the like. Called in a worker thread."""
+
+    def is_staff(self, address: Address) -> bool:
+        """Whether the clinic's people themselves write there."""
+
+    async def heard(self, event: Incoming) -> str:
+        """What staff wrote in their own chat; returns what it came to. Never raises."""
+
+    async def alert(
+        self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime
+    ) -> bool:
+        """Tell the staff; `talk` is the conversation's end. True when a person can see it."""
+
+    async def overheard(
+        self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
+    ) -> None:
+        """What is said while an alert is open, or to the person who has `taken` over."""
+
+    @property
+    def visits(self) -> Visits:
+        """Requests for a visit."""

@@ -1,0 +1,55 @@
+"""What is remembered of conversations in memory only: it is gone with the process, and needs no consent."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.core.values import Address, Button, Line, Patient
+
+SESSIONS = 20_000
+FLOOD_MESSAGES = 20  # answered within FLOOD_SECONDS; a person types slower, a script faster
+FLOOD_SECONDS = 30.0
+TALK = 12  # lines of a conversation remembered, for the person who takes over
+HELPFUL_EVERY = 4  # answers, of which the first is asked about
+
+
+@dataclass
+class Session:
+    """One conversation. `patient` is as the store had it last; before consent its language stands here only."""
+
+    patient: Patient
+    last_buttons: tuple[Button, ...] = ()
+    last_entry: str | None = None
+    talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
+    answers: int = 0  # since "was this helpful?" was asked last
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOD_MESSAGES))
+    warned: bool = False
+
+    def flooding(self, now: float) -> bool:
+        """Count a message at `now` (seconds of a clock that never jumps); whether there are too many of them."""
+        full = len(self.recent) == FLOOD_MESSAGES and now - self.recent[0] < FLOOD_SECONDS
+        self.recent.append(now)
+        self.warned = self.warned and full
+        return full
+
+    def refresh(self, stored: Patient | None) -> None:
+        """The store's word counts: the patient's other chat, staff or another process may have changed it."""
+        memory = self.patient
+        self.patient = stored or Patient(
+            memory.address, language=memory.language, traditional=memory.traditional
+        )
+
+
+class Sessions:
+    """The conversations of late."""
+
+    def __init__(self, most: int = SESSIONS) -> None:
+        self._most = most
+        self._by_address: OrderedDict[Address, Session] = OrderedDict()
+
+    def of(self, address: Address, begin: Callable[[Address], Patient] = Patient) -> Session:
+        session = self._by_address.setdefault(address, Session(begin(address)))
+        self._by_address.move_to_end(address)
+        while len(self._by_address) > self._most:
+            self._by_address.popitem(last=False)
+        return session
