@@ -26,6 +26,7 @@ from bot.core.values import (
     OpenAlert,
     RecordUnanswered,
     Relay,
+    RequestAppointment,
     SetDetail,
     SetLanguage,
     SetProcedureDate,
@@ -45,7 +46,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
     words = words_for(meaning, event, context, faq)
     if meaning and meaning.outcome == "danger":
-        return _danger(meaning, words)
+        return _danger(meaning, words, context)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
     if linked := _linked(event, words, context):  # also while a person has taken over
@@ -107,7 +108,7 @@ def _say(
 # --- danger, and what has no words
 
 
-def _danger(meaning: Understanding, words: Wording) -> Decision:
+def _danger(meaning: Understanding, words: Wording, context: Context) -> Decision:
     flag = words.faq.red_flags.get(meaning.red_flag or "")
     reply = (
         answers.danger(flag, words)
@@ -115,7 +116,9 @@ def _danger(meaning: Understanding, words: Wording) -> Decision:
         else Message(words("error"), (button(words, "btn_person", "person"),))
     )
     alert = OpenAlert("danger", meaning.urgency, meaning.red_flag, meaning.text)
-    return Decision((reply,), (alert,), "danger", entry=meaning.red_flag)
+    # Wishes for a visit that tell of danger, or only seem to, reach the staff as wishes too: nothing is lost.
+    wishes = (RequestAppointment(meaning.text),) if context.asking_wishes and not context.taken_over else ()
+    return Decision((reply,), (alert, *wishes), "danger", entry=meaning.red_flag)
 
 
 def _without_words(event: Incoming, words: Wording) -> Decision:
