@@ -1,9 +1,10 @@
 """The FAQ that is being served: reloaded when the file is saved, and kept when the new version is broken."""
 
 import asyncio
+import contextlib
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import watchfiles
@@ -16,6 +17,10 @@ from intents.understand import Understander
 
 log = logs.get("faq")
 LAST_GOOD = "faq.last-good.yaml"
+LOOK_SECONDS = 1.0  # the file is also looked at this often: network drives and some mounts send no events
+PATIENCE_SECONDS = (
+    0.7  # an editor that saves in several writes is given this long before its mistakes are told
+)
 Tell = Callable[[str], Awaitable[object]]
 
 
@@ -28,68 +33,123 @@ class LiveFaq:
         self.problems: list[str] = []
         faq = self._first()
         self.current = Understander.build(faq, data_dir / "cache", progress)
-        self._seen = faq.version
 
     def _first(self) -> Faq:
         try:
-            faq = self._read()
+            raw, faq = self._read()
         except (FaqProblems, OSError) as err:
             self._note(err)
-            if not self._kept.exists():
-                raise
+            try:
+                faq = load(self._kept.read_bytes())
+            except (FaqProblems, OSError):
+                raise err from None
             log.error("faq_broken_last_good_served", problems=len(self.problems))
-            return load(self._kept.read_bytes())
-        self._keep()
+            return faq
+        self._keep(raw)
         return faq
 
-    def _read(self) -> Faq:
+    def _read(self) -> tuple[bytes, Faq]:
         if self._path.stat().st_size > MAX_BYTES:
-            raise OSError(f"{self._path} is larger than {MAX_BYTES:,} bytes")
-        return load(self._path.read_bytes())
+            raise OSError(f"{self._path.name} is larger than {MAX_BYTES:,} bytes")
+        raw = self._path.read_bytes()
+        return raw, load(raw)
 
     def _note(self, err: Exception) -> None:
-        self.problems = [str(p) for p in err.problems] if isinstance(err, FaqProblems) else [str(err)]
+        match err:
+            case FaqProblems():
+                self.problems = [str(problem) for problem in err.problems]
+            case OSError(strerror=str(reason)):
+                self.problems = [f"{self._path.name} cannot be read: {reason}"]
+            case _:
+                self.problems = [str(err) or type(err).__name__]
 
-    def _keep(self) -> None:
-        """Keep a copy of the good version, whole or not at all. A full disk costs the copy, not the service."""
+    def _keep(self, raw: bytes) -> None:
+        """Keep a copy of the good version, whole or not at all. A full disk costs the copy, not the service.
+
+        If we die before os.replace, the older good version stands.
+        """
+        temporary = None
         try:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._kept.parent, delete=False) as file:
-                file.write(self._path.read_bytes())
-            os.replace(file.name, self._kept)
+            with tempfile.NamedTemporaryFile(dir=self._kept.parent, suffix=".tmp", delete=False) as file:
+                temporary = Path(file.name)
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._kept)
         except OSError as err:
             log.warning("last_good_not_kept", error=str(err.strerror))
+            if temporary:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
     def reload(self) -> bool:
-        """Serve what the file says now, if it may go live. True when the version changed."""
+        """Serve what the file says now, if it may go live. True when the version changed. Never raises."""
         try:
-            faq = self._read()
-            if faq.version == self._seen:
+            raw, faq = self._read()
+            if faq.version == self.current.faq.version:
                 self.problems = []
                 return False
             understander = self.current.with_faq(faq)
-        except (FaqProblems, OSError) as err:
+        except Exception as err:  # whatever a file can do, the version that is served goes on
             self._note(err)
-            log.error("faq_refused", problems=len(self.problems))
+            log.error("faq_refused", problems=len(self.problems), error=type(err).__name__)
             return False
-        self.current, self._seen, self.problems = understander, faq.version, []
-        self._keep()
+        self.current, self.problems = understander, []
+        self._keep(raw)
         log.info("faq_live", version=faq.version, entries=len(faq.entries))
         return True
 
     async def watch(self, tell_staff: Tell) -> None:
-        """Follow the file until cancelled. Its folder is watched, since editors replace the file rather than write into it."""
-        name = self._path.name
+        """Follow the file until cancelled, and tell staff when it breaks and when it is in order again."""
+        seen = (
+            None  # so that what was saved between loading and watching is found, and a broken start is told
+        )
         told: list[str] = []
-        async for changes in watchfiles.awatch(
-            self._path.parent.absolute(), recursive=False, debounce=200, step=50
-        ):
-            if not any(Path(changed).name == name for _, changed in changes):
-                continue
-            await asyncio.to_thread(self.reload)
+        async for _ in self._looks():
+            now = await asyncio.to_thread(self._signature)
+            if now != seen:
+                seen = now
+                await asyncio.to_thread(self.reload)
+                if self.problems:
+                    await asyncio.sleep(PATIENCE_SECONDS)
+                    if seen != await asyncio.to_thread(self._signature):
+                        continue  # still being written; the next look reads it
             if self.problems != told:
                 told = list(self.problems)
-                await tell_staff(_report(name, told))
+                with contextlib.suppress(Exception):  # a staff chat that is down must not stop the watch
+                    await tell_staff(_report(self._path.name, told))
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        """What differs after every way of saving; None when the file is not there. Links are followed."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    async def _looks(self) -> AsyncIterator[None]:
+        """A look at the start, at each event in the file's folder, and each second.
+
+        The folder is watched, since editors replace the file rather than write into it. Where watching fails (the folder is
+        gone, the system is out of watches) the look each second remains.
+        """
+        yield None
+        while True:
+            try:
+                async for _ in watchfiles.awatch(
+                    self._path.parent.absolute(),
+                    recursive=False,
+                    debounce=200,
+                    step=50,
+                    rust_timeout=int(LOOK_SECONDS * 1000),
+                    yield_on_timeout=True,
+                ):
+                    yield None
+            except (OSError, RuntimeError) as err:
+                log.warning("faq_watched_by_looking", error=type(err).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+            yield None
 
 
 def _report(name: str, problems: list[str]) -> str:
