@@ -40,6 +40,7 @@ class FakeChannel:
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         if self.failures:
             raise self.failures.pop(0)

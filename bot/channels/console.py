@@ -31,6 +31,7 @@ class ConsoleChannel:
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         self._console.print(
             Panel(message.text, border_style="magenta", expand=False, width=min(88, self._console.width)),

@@ -46,11 +46,13 @@ class Channel(Protocol):
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         """Deliver one message. Raises SendFailed; never anything else for a platform's or the network's fault.
 
         `reply_handle` is the Incoming's: a fresh reply may be free or faster. `retry_key` is a UUID that stays the same
         over all tries of one message; channels whose platform knows no such key ignore it.
+        `repeated`: an earlier process may have sent this already; a channel that can tell does not send it twice.
         """
 
     async def typing(self, address: Address) -> None:

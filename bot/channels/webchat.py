@@ -47,6 +47,7 @@ class WebChat:
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         """Show `message` on every open page of the chat. Raises SendFailed for an address that is no chat of ours."""
         if len(address.chat) > 64:

@@ -67,6 +67,7 @@ class LineChannel:
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         """Deliver `message`: as a free reply while the event's token is fresh, else as a push, which costs quota."""
         objects = render(message)
@@ -74,7 +75,7 @@ class LineChannel:
             raise SendFailed("refused")
         calls = [objects[i : i + MESSAGES_A_CALL] for i in range(0, len(objects), MESSAGES_A_CALL)]
         token = fresh_token(reply_handle, self._clock())
-        if token and await self._replied(token, calls[0]):
+        if token and await self._replied(token, calls[0], repeated):
             calls = calls[1:]
         for number, call in enumerate(calls):
             await self._push(
@@ -173,14 +174,17 @@ class LineChannel:
 
     # --- sending
 
-    async def _replied(self, token: str, objects: list[Json]) -> bool:
-        """False when the token is worth nothing any more, so that a push is due."""
+    async def _replied(self, token: str, objects: list[Json], repeated: bool) -> bool:
+        """False when the token is worth nothing any more, so that a push is due.
+
+        A fresh token works once: when it is refused to one who may have used it before, then it was used.
+        """
         try:
             await self.api.reply(token, objects)
         except SendFailed as err:
             if err.reason != "reply_token":
                 raise
-            return False
+            return repeated
         return True
 
     async def _push(self, user: str, objects: list[Json], key: str, *, repeat: bool) -> None:

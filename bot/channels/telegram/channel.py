@@ -99,6 +99,7 @@ class TelegramChannel:
         *,
         reply_handle: str | None = None,
         retry_key: str | None = None,
+        repeated: bool = False,
     ) -> None:
         """Deliver `message`, in parts when it is long. A `retry_key` marks a reminder: it travels in the slower lane.
 
