@@ -1,0 +1,48 @@
+"""The cost of a tick follows the rows that are due: no statement of it may look at the whole table."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from bot.store.deliveries import Claims, End, Result, Start
+from bot.store.store import Store
+from tests.databases import KEY
+from tests.outbox_fakes import at
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Iterator[tuple[Store, list[str]]]:
+    """A store, and how SQLite goes about each statement that touches the reminders."""
+    store, said = Store.open(f"sqlite:///{tmp_path}/s.db", KEY), []
+    store.upgrade()
+
+    def explain(
+        db: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object
+    ) -> None:
+        if "reminders" in statement:
+            raw: sqlite3.Connection = db.connection.driver_connection  # type: ignore[attr-defined]
+            rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            said.extend(f"{row[-1]} <- {statement}" for row in rows)
+
+    event.listen(store._engine, "before_cursor_execute", explain)
+    yield store, said
+    store.close()
+
+
+def test_no_statement_of_a_tick_scans_the_reminders(plans: tuple[Store, list[str]]) -> None:
+    store, said = plans
+    claims = Claims("w", ("day_1",), ("day_0",))
+
+    store.reap(claims, at(0, 9))
+    store.claim(claims, at(0, 9))
+    store.apply(claims, [Start(1, "telegram"), Result(2, 1, End("sent"))], at(0, 9))
+    store.delivery_health(at(0, 9))
+    store.trouble(at(0, 9))
+    store.release_held("quota")
+
+    scans = [line for line in said if line.startswith("SCAN reminders") and "USING INDEX ix_" not in line]
+    assert len(said) > 20
+    assert scans == []
