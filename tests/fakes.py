@@ -30,6 +30,7 @@ class FakeChannel:
     retry_keys: bool = False
     sent: list[tuple[Address, Message]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    repeats: list[bool] = field(default_factory=list)
     failures: list[SendFailed | Exception] = field(default_factory=list)
     receive: Receive | None = None
 
@@ -46,6 +47,7 @@ class FakeChannel:
             raise self.failures.pop(0)
         self.sent.append((address, message))
         self.keys.append(retry_key)
+        self.repeats.append(repeated)
 
     async def typing(self, address: Address) -> None:
         return None

@@ -1,0 +1,510 @@
+"""The inbox over the real SQLite store: nothing is lost, nothing answered twice, nothing kept without consent."""
+
+import asyncio
+import datetime as dt
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from bot import sessions
+from bot.channels.port import SendFailed
+from bot.core.values import Address, Incoming, OpenAlert
+from bot.inbox import Inbox
+from bot.store.store import Store
+from intents.faq import Faq
+from intents.types import Match, Understanding
+from intents.understand import Understander
+from tests.databases import KEY
+from tests.fakes import Clock, FakeChannel, FakeStaff
+
+ANNA = Address("fake", "anna-4711-chat")
+BEN = Address("fake", "ben-0815-chat")
+
+
+@dataclass
+class Understands:
+    """Understands what it was told to; whatever else is unknown. `fails` is raised instead."""
+
+    faq: Faq
+    meanings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fails: Exception | None = None
+
+    def understand(self, text: str, hint: str | None = None) -> Understanding:
+        if self.fails:
+            raise self.fails
+        meaning: dict[str, Any] = {"outcome": "unknown", **self.meanings.get(text, {})}
+        return Understanding(text, hint or "en", **meaning)
+
+
+DANGER = {"outcome": "danger", "urgency": "emergency", "red_flag": "breathing_swallowing"}
+SWELLING = {"outcome": "answer", "matches": (Match("swelling", 0.9),)}
+
+
+class BrokenStore:
+    """The real store, whose named methods fail until they are mended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.broken = store, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.broken:
+            raise OperationalError("the database is away", None, OSError())
+        return getattr(self._store, name)
+
+
+class Scene:
+    """One process: its inbox, and what people do."""
+
+    def __init__(self, store: Store, faq: Faq) -> None:
+        self.real, self.store = store, BrokenStore(store)
+        self.clock, self.channel, self.staff = Clock(), FakeChannel(), FakeStaff()
+        self.understands = Understands(faq, {"swollen": SWELLING, "I cannot breathe": DANGER})
+        self.faq, self.seconds, self.slept = faq, 0.0, list[float]()
+        self._ids = itertools.count(1)
+        self.inbox = self.restarted()
+
+    def restarted(self) -> Inbox:
+        """A new process over the same store."""
+        self.inbox = Inbox(
+            self.store,  # type: ignore[arg-type]
+            lambda: self.understands,  # type: ignore[arg-type, return-value]
+            {"fake": self.channel},
+            self.staff,
+            self.clock,
+            sleep=self._sleep,
+            monotonic=lambda: self.seconds,
+        )
+        return self.inbox
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    def event(self, text: str = "", who: Address = ANNA, **values: Any) -> Incoming:
+        kind = "text" if text else "action"
+        return Incoming(who, str(next(self._ids)), self.clock(), **{"kind": kind, "text": text, **values})
+
+    async def receive(self, event: Incoming) -> None:
+        await self.inbox.receive(event)
+        await self.inbox.drain()
+
+    async def say(self, text: str, who: Address = ANNA) -> None:
+        await self.receive(self.event(text, who))
+
+    async def press(self, action: str, who: Address = ANNA) -> None:
+        await self.receive(self.event(who=who, action=action))
+
+    async def enrol(self, who: Address = ANNA, date: str = "2026-11-20") -> None:
+        await self.press(f"consent:{date}", who)
+
+    def unhandled(self) -> list[str]:
+        return [event.event_id for event in self.real.unhandled_events()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def scene(folder: Path, faq: Faq) -> Iterator[Scene]:
+    store = Store.open(f"sqlite:///{folder}/smileline.db", KEY)
+    store.upgrade()
+    yield Scene(store, faq)
+    store.close()
+
+
+def bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def rows(folder: Path, table: str) -> int:
+    with sqlite3.connect(folder / "smileline.db") as db:
+        count: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    db.close()
+    return count
+
+
+# --- stored, once, in order
+
+
+async def test_an_event_is_on_disk_when_receive_returns(scene: Scene) -> None:
+    await scene.inbox.receive(scene.event("swollen"))
+    stored_before_handled = scene.unhandled()
+    await scene.inbox.drain()
+
+    assert stored_before_handled == ["1"]
+    assert scene.unhandled() == []
+
+
+async def test_an_event_that_cannot_be_stored_is_left_to_the_platform(scene: Scene) -> None:
+    scene.store.broken = {"write_events"}
+    event = scene.event("swollen")
+
+    with pytest.raises(OperationalError):
+        await scene.receive(event)
+    scene.store.broken = set()
+    await scene.receive(event)
+
+    assert len(scene.channel.texts) == 1
+
+
+async def test_an_event_that_comes_twice_is_answered_once(scene: Scene) -> None:
+    event = scene.event("swollen")
+    await asyncio.gather(*(scene.inbox.receive(event) for _ in range(5)))
+    await scene.inbox.drain()
+    await scene.receive(event)
+    scene.restarted()
+    await scene.receive(event)
+
+    assert len(scene.channel.texts) == 1
+
+
+async def test_messages_of_one_patient_are_answered_in_order(scene: Scene) -> None:
+    for n in range(8):
+        scene.understands.meanings[f"q{n}"] = {
+            "outcome": "answer",
+            "matches": (Match(list(scene.faq.entries)[n], 1.0),),
+        }
+    scene.channel.failures = [SendFailed("unreachable"), SendFailed("rate_limited", retry_after=3)]
+
+    for n in range(8):
+        await scene.inbox.receive(scene.event(f"q{n}"))
+    await scene.inbox.drain()
+
+    answers = [
+        scene.faq.say(entry.answer, "en").split("\n")[0] for entry in [*scene.faq.entries.values()][:8]
+    ]
+    assert [text.split("\n")[0] for text in scene.channel.texts] == answers
+
+
+async def test_nobody_waits_for_another_patients_platform(scene: Scene) -> None:
+    gate = asyncio.Event()
+    plain = scene.channel.send
+
+    async def send(address: Address, message: Any, **more: Any) -> None:
+        if address == ANNA:
+            await gate.wait()
+        await plain(address, message, **more)
+
+    scene.channel.send = send  # type: ignore[method-assign]
+    await scene.inbox.receive(scene.event("swollen", ANNA))
+    await scene.inbox.receive(scene.event("swollen", BEN))
+    async with asyncio.timeout(5):
+        while not scene.channel.sent:
+            await asyncio.sleep(0)
+
+    assert [address for address, _ in scene.channel.sent] == [BEN]
+    gate.set()
+    await scene.inbox.drain()
+
+
+# --- after a kill
+
+
+async def test_what_was_stored_and_not_answered_is_answered_after_the_restart(scene: Scene) -> None:
+    for text in ("swollen", "hello there"):
+        scene.real.remember_event(scene.event(text))
+    scene.real.remember_event(scene.event("swollen", BEN))
+
+    assert await scene.restarted().resume() == 3
+    await scene.inbox.drain()
+    assert [address for address, _ in scene.channel.sent].count(ANNA) == 2
+    assert scene.unhandled() == []
+    assert await scene.restarted().resume() == 0
+
+
+async def test_a_leftover_is_sent_as_one_that_may_have_been_sent(scene: Scene) -> None:
+    scene.channel.retry_keys = True
+    event = scene.event("swollen")
+    await scene.receive(event)
+    again = replace(event, event_id="other")
+    scene.real.remember_event(again)
+    await scene.restarted().resume()
+    await scene.inbox.drain()
+
+    assert scene.channel.repeats == [False, True]
+    assert len(set(scene.channel.keys)) == 2
+    assert None not in scene.channel.keys
+
+
+async def test_leftovers_of_a_channel_that_is_not_set_wait_for_it(scene: Scene) -> None:
+    scene.real.remember_event(scene.event("swollen", Address("line", "U1")))
+
+    assert await scene.inbox.resume() == 0
+    assert len(scene.unhandled()) == 1
+
+
+async def test_resume_leaves_alone_what_this_process_has_in_hand(scene: Scene) -> None:
+    await scene.inbox.receive(scene.event("swollen"))
+    resumed = await scene.inbox.resume()
+    await scene.inbox.drain()
+
+    assert (resumed, len(scene.channel.texts)) == (0, 1)
+
+
+async def test_more_leftovers_than_a_page_are_all_resumed(scene: Scene) -> None:
+    events = [scene.event("swollen", Address("fake", f"{n}")) for n in range(1100)]
+    scene.real.write_events(events)
+
+    assert await scene.inbox.resume() == 1100
+    await scene.inbox.drain()
+    assert len(scene.channel.texts) == 1100
+
+
+# --- failures give the way to a person
+
+
+def apology(scene: Scene) -> str:
+    return scene.faq.message("error", "en")[:30]
+
+
+async def test_a_broken_matcher_gives_the_way_to_a_person(scene: Scene) -> None:
+    scene.understands.fails = RuntimeError("broken")
+
+    await scene.say("swollen")
+
+    assert scene.channel.last.text.startswith(apology(scene))
+    assert "+00 000 0001" in scene.channel.last.text
+    assert scene.unhandled() == []
+
+
+async def test_a_file_that_cannot_be_served_gives_the_way_to_a_person(scene: Scene) -> None:
+    def broken() -> Understander:
+        raise RuntimeError("no FAQ")
+
+    scene.inbox._understander = broken
+
+    await scene.say("swollen")
+
+    assert "+00 000 0001" in scene.channel.last.text
+
+
+async def test_an_absent_database_gives_the_way_to_a_person(scene: Scene) -> None:
+    scene.store.broken = {"patient"}
+
+    await scene.say("swollen")
+
+    assert scene.channel.last.text.startswith(apology(scene))
+
+
+@pytest.mark.parametrize("broken", [{"patient"}, {"upcoming", "sent_count", "patient"}])
+async def test_danger_is_answered_even_without_a_database(scene: Scene, broken: set[str]) -> None:
+    scene.store.broken = broken
+
+    await scene.say("I cannot breathe")
+
+    assert "119" in scene.channel.texts[0]
+    assert apology(scene) not in scene.channel.texts[0]
+    assert scene.channel.texts[1] == scene.faq.message("alert_sent", "en")
+    assert [alert.red_flag for _, alert in scene.staff.alerts] == ["breathing_swallowing"]
+
+
+async def test_danger_is_answered_when_the_staffs_side_cannot_be_asked(scene: Scene) -> None:
+    def away(address: Address) -> Any:
+        raise ConnectionError
+
+    scene.staff.situation = away  # type: ignore[method-assign]
+
+    await scene.say("I cannot breathe")
+
+    assert "119" in scene.channel.texts[0]
+
+
+async def test_the_patient_hears_the_truth_when_staff_cannot_be_told(scene: Scene) -> None:
+    scene.staff.fails = True
+
+    await scene.say("I cannot breathe")
+
+    assert "119" in scene.channel.texts[0]
+    assert scene.channel.texts[1].startswith(scene.faq.message("alert_not_sent", "en")[:30])
+
+
+async def test_staff_hear_of_danger_while_the_patients_platform_is_away(scene: Scene) -> None:
+    waiting = asyncio.Event()
+
+    async def hang(address: Address, message: Any, **more: Any) -> None:
+        await waiting.wait()
+
+    scene.channel.send = hang  # type: ignore[method-assign]
+    await scene.inbox.receive(scene.event("I cannot breathe"))
+    async with asyncio.timeout(5):
+        while not scene.staff.alerts:
+            await asyncio.sleep(0)
+
+    assert scene.staff.alerts[0][1] == OpenAlert(
+        "danger", "emergency", "breathing_swallowing", "I cannot breathe"
+    )
+    waiting.set()
+    await scene.inbox.drain()
+
+
+async def test_an_answer_waits_for_a_platform_that_is_away(scene: Scene) -> None:
+    scene.channel.failures = [SendFailed("unreachable") for _ in range(15)]
+
+    await scene.say("swollen")
+
+    assert len(scene.channel.texts) == 1
+    assert max(scene.slept) >= 30
+
+
+async def test_a_wait_that_the_platform_asks_for_is_kept(scene: Scene) -> None:
+    scene.channel.failures = [SendFailed("rate_limited", retry_after=17)]
+
+    await scene.say("swollen")
+
+    assert scene.slept == [17]
+    assert len(scene.channel.texts) == 1
+
+
+async def test_a_patient_who_blocked_us_is_not_written_to_again(scene: Scene) -> None:
+    await scene.enrol()
+    scene.channel.failures = [SendFailed("blocked", permanent=True)]
+
+    await scene.say("swollen")
+
+    with sqlite3.connect(scene.real._engine.url.database) as db:
+        assert db.execute("SELECT reachable, reason FROM addresses").fetchall() == [(0, "blocked")]
+    db.close()
+    assert scene.unhandled() == []
+
+
+async def test_a_fault_of_the_channel_itself_still_ends_the_event(scene: Scene) -> None:
+    scene.channel.failures = [ValueError("a bug"), ValueError("a bug")]
+
+    await scene.say("swollen")
+    await scene.say("swollen")
+
+    assert len(scene.channel.texts) == 1
+    assert scene.unhandled() == []
+
+
+async def test_what_is_done_is_recorded_when_the_database_is_back(scene: Scene) -> None:
+    plain = scene.channel.send
+
+    async def send(address: Address, message: Any, **more: Any) -> None:
+        await plain(address, message, **more)
+        scene.store.broken = {"write_events"}
+        asyncio.get_running_loop().call_later(0.1, scene.store.broken.clear)
+
+    scene.channel.send = send  # type: ignore[method-assign]
+    await scene.say("swollen")
+
+    assert scene.unhandled() == []
+    assert len(scene.channel.texts) == 1
+
+
+# --- consent and erasure
+
+
+async def test_nothing_about_a_person_is_kept_before_consent(scene: Scene, folder: Path) -> None:
+    for text in ("swollen", "my name is Anna Kowalska", "20 Nov"):
+        await scene.say(text)
+    await scene.press("lang:ja")
+    scene.real.empty_log()
+
+    kept = bytes_in(folder)
+    assert b"Kowalska" not in kept
+    assert ANNA.chat.encode() not in kept
+    assert scene.real.mac(ANNA) not in kept
+    assert [rows(folder, table) for table in ("patients", "addresses", "unanswered")] == [0, 0, 0]
+
+
+async def test_with_consent_date_and_language_are_kept_and_no_address_in_the_clear(
+    scene: Scene, folder: Path
+) -> None:
+    await scene.enrol()
+
+    patient = scene.real.patient(ANNA)
+    assert patient
+    assert (patient.procedure_date, patient.language) == (dt.date(2026, 11, 20), "en")
+    assert ANNA.chat.encode() not in bytes_in(folder)
+
+
+async def test_erasing_leaves_no_byte_and_no_row(scene: Scene, folder: Path) -> None:
+    await scene.enrol()
+    await scene.say("a question that nobody has answered")
+    await scene.press("pair")
+    with sqlite3.connect(folder / "smileline.db") as db:
+        sealed = [row[0] for row in db.execute("SELECT chat_sealed FROM addresses")]
+        sealed += [row[0] for row in db.execute("SELECT text_sealed FROM unanswered")]
+    db.close()
+    await scene.press("delete:yes")
+
+    kept = bytes_in(folder)
+    tables = ("patients", "addresses", "procedures", "reminders", "unanswered", "pairings")
+    assert [rows(folder, table) for table in tables] == [0] * 6
+    assert not [blob for blob in [*sealed, scene.real.mac(ANNA)] if blob in kept]
+
+
+async def test_after_erasing_the_conversation_goes_on_without_keeping(scene: Scene, folder: Path) -> None:
+    await scene.enrol()
+    await scene.press("delete:yes")
+    await scene.say("another unanswered question")
+    await scene.press("reminders")
+
+    assert rows(folder, "patients") == rows(folder, "unanswered") == 0
+    assert scene.channel.last.text == scene.faq.message("reminders_none", "en")
+
+
+async def test_what_another_process_changed_is_seen_at_once(scene: Scene) -> None:
+    await scene.enrol()
+    patient = scene.real.patient(ANNA)
+    assert patient
+    assert patient.id
+    scene.real.set_reminders(patient.id, "stopped")
+
+    await scene.press("reminders")
+
+    assert scene.channel.last.text == scene.faq.message("reminders_stopped", "en")
+
+
+async def test_a_language_chosen_before_consent_lives_in_memory(scene: Scene) -> None:
+    await scene.press("lang:ja")
+    await scene.press("reminders")
+
+    assert scene.channel.last.text == scene.faq.message("reminders_none", "ja")
+
+
+# --- floods
+
+
+async def test_a_flood_is_told_once_and_then_not_answered(scene: Scene) -> None:
+    for _ in range(sessions.FLOOD_MESSAGES + 10):
+        await scene.say("swollen")
+
+    slow = scene.faq.message("rate_limited", "en")
+    assert len(scene.channel.texts) == sessions.FLOOD_MESSAGES + 1
+    assert scene.channel.texts[-1].startswith(slow[:20])
+
+
+async def test_danger_in_a_flood_is_answered(scene: Scene) -> None:
+    for _ in range(sessions.FLOOD_MESSAGES + 1):
+        await scene.say("swollen")
+    await scene.say("I cannot breathe")
+
+    assert "119" in scene.channel.texts[-2]
+
+
+async def test_after_a_flood_the_patient_is_answered_again(scene: Scene) -> None:
+    for _ in range(sessions.FLOOD_MESSAGES + 1):
+        await scene.say("swollen")
+    scene.seconds += sessions.FLOOD_SECONDS + 1
+    before = len(scene.channel.texts)
+    await scene.say("swollen")
+
+    assert len(scene.channel.texts) == before + 1
+
+
+async def test_one_flood_does_not_silence_another_patient(scene: Scene) -> None:
+    for _ in range(sessions.FLOOD_MESSAGES + 5):
+        await scene.say("swollen")
+    await scene.say("swollen", BEN)
+
+    assert scene.channel.sent[-1][0] == BEN
