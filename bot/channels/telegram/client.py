@@ -4,6 +4,7 @@ The library's updater is not used: it confirms updates when they are queued in m
 for one odd update while writing everybody's words to the log. Its requests, methods and errors are.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Iterator, Sequence
@@ -41,6 +42,7 @@ _T = TypeVar("_T")
 Keyboard = list[list[tuple[str, str]]]  # rows of (label, callback data)
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 _SECONDS = 10.0  # for connecting, writing and reading each; a lease of the outbox is longer than their sum
+_CONNECTIONS = 16  # Telegram answers in about a tenth of a second, and takes 30 messages in one
 _SURELY_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NOBODY = ("chat not found", "user not found", "peer_id_invalid", "user is deactivated", "chat_id is empty")
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -55,7 +57,19 @@ class ChatMovedError(Exception):
 
 
 class _Request(HTTPXRequest):
-    """The library's request, except that it does not write an answer it cannot read to the log: patients' words are in it."""
+    """The library's request, but for two things.
+
+    It does not write an answer that it cannot read to the log: patients' words are in it. And requests wait for a connection
+    here, not in the pool, whose work grows with connections times waiting requests (measured: most of the time of a burst).
+    """
+
+    def __init__(self, connections: int, **settings: Any) -> None:
+        super().__init__(connections, **settings)
+        self._slots = asyncio.Semaphore(connections)
+
+    async def do_request(self, *args: Any, **settings: Any) -> tuple[int, bytes]:
+        async with self._slots:
+            return await super().do_request(*args, **settings)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
@@ -78,7 +92,7 @@ class BotApi:
         }
         self._base = f"{api_url.rstrip('/')}/bot{token}"
         self._seconds = seconds
-        self._polls, self._calls = _Request(2, **limits), _Request(64, **limits)  # type: ignore[arg-type]
+        self._polls, self._calls = _Request(2, **limits), _Request(_CONNECTIONS, **limits)
         self._bot = Bot(
             token, f"{api_url.rstrip('/')}/bot", request=self._calls, get_updates_request=self._polls
         )
