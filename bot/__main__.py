@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from bot import commands, logs
 from bot.config import ConfigError, Settings, load_settings
 from intents.faq import Faq, FaqProblems, load, schema
 from intents.understand import Understander
+
+if TYPE_CHECKING:
+    from bot.store.store import Store
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -325,18 +328,65 @@ def reminders_preview(
         out.print("  " + text.replace("\n", "\n  ") + "\n", markup=False)
 
 
-@db_cli.command("upgrade")
-def db_upgrade() -> None:
-    """Bring the database to this version's tables."""
+@cli.command()
+def enrol(
+    date: Annotated[str, typer.Option(help="Procedure date, YYYY-MM-DD")],
+    procedure: Annotated[str | None, typer.Option(help="The clinic's name for it, for staff only")] = None,
+    lang: Annotated[str | None, typer.Option(help="en, ja, ko, zh or zh-Hant")] = None,
+    tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
+    days_valid: Annotated[int, typer.Option(help="Days until the link is void")] = 14,
+    bot: Annotated[str | None, typer.Option(help="Telegram bot's name (default: asked of Telegram)")] = None,
+    line_id: Annotated[str | None, typer.Option(help="LINE basic id, @... (default: asked of LINE)")] = None,
+    qr: Annotated[Path | None, typer.Option(help="Picture to write, .png or .svg")] = None,
+) -> None:
+    """A link and QR code for one patient: they follow it, agree, and are enrolled. It works once."""
+    from bot import links
+    from bot.core.recovery import local_date
+
+    config = settings()
+    faq = read_faq(config.faq)
+    now = dt.datetime.now(dt.UTC)
+    if lang and lang.partition("-")[0] not in faq.languages:
+        raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
+    zone = zone_of(tz, faq) if tz else None
+    try:
+        day = links.check(date, days_valid, local_date(now, zone or faq.clinic.timezone))
+        links.check_picture(qr)
+        names = asyncio.run(links.ask_names(config, bot, line_id))
+        with open_store(config) as store:
+            payload = links.invite(
+                store, day, now, days_valid, language=lang, timezone=zone, procedure=procedure
+            )
+        for link in links.links(names, payload):
+            typer.echo(f"{link.platform}: {link.url}\n")
+            link.qr.terminal(out=sys.stdout, compact=True)
+            if qr:
+                typer.echo(f"\n{link.save(qr)}")
+    except links.LinkError as err:
+        raise fail(str(err), 2) from None
+    typer.echo(f"\nFor one patient, once, until {now + dt.timedelta(days=days_valid):%Y-%m-%d %H:%M} UTC.")
+
+
+@contextmanager
+def open_store(config: Settings) -> "Iterator[Store]":
+    """The database, brought up to date."""
     from bot.store.crypto import load_key
     from bot.store.store import Store
 
-    config = settings()
     key = load_key(config.data_key.get_secret_value() if config.data_key else None, config.data_dir)
     store = Store.open(config.database_url.get_secret_value(), key)
-    store.upgrade()
-    store.close()
-    typer.echo("The database is up to date.")
+    try:
+        store.upgrade()
+        yield store
+    finally:
+        store.close()
+
+
+@db_cli.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this version's tables."""
+    with open_store(settings()):
+        typer.echo("The database is up to date.")
 
 
 @cli.command()

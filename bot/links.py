@@ -45,8 +45,6 @@ class Link:
     def save(self, path: Path) -> Path:
         """The picture at `path` with the platform's name in it: card.png -> card-telegram.png. Raises LinkError."""
         target = path.with_stem(f"{path.stem}-{self.platform.lower()}")
-        if target.suffix.lower() not in PICTURES:
-            raise LinkError(f'"{path}" is no picture that can be made; allowed: {", ".join(PICTURES)}')
         try:
             self.qr.save(str(target), scale=8, border=4)
         except OSError as err:
@@ -115,6 +113,14 @@ def check(date: str, days_valid: int, today: dt.date) -> dt.date:
     if not 1 <= days_valid <= LONGEST_DAYS:
         raise LinkError(f"{days_valid} days cannot be; allowed: 1 to {LONGEST_DAYS}")
     return day
+
+
+def check_picture(path: Path | None) -> None:
+    """Raises LinkError when no picture can be made there; asked before the link is."""
+    if path and path.suffix.lower() not in PICTURES:
+        raise LinkError(f'"{path}" is no picture that can be made; allowed: {", ".join(PICTURES)}')
+    if path and not path.absolute().parent.is_dir():
+        raise LinkError(f"{path.parent} is no folder; make it first")
 
 
 def invite(
