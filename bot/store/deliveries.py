@@ -1,4 +1,4 @@
-"""Due reminders: claimed with a lease, marked before each send, recorded after it. The database decides who sends.
+"""Due reminders: marked before each send, recorded after it.
 
     pending -> sending (claimed) -> sending (started) -> sent | failed | missed | cancelled | held | pending again
 
@@ -7,74 +7,22 @@ arrived, so it is sent again with the same retry key (LINE) or marked as doubtfu
 """
 
 import datetime as dt
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Select,
-    and_,
-    case,
-    exists,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, and_, case, exists, func, literal, or_, select, true, update
 
-from bot.core.delivery import RETRY_KEY_HOLDS, Due, End, Wait
-from bot.core.pacing import OTHER, RATES, Lane, Rate, is_blocked, take_slots
-from bot.core.reminders import CATCH_UP_LIMIT
+from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
-from bot.store.alerts import HOLDING
-from bot.store.housekeeping import Housekeeping
+from bot.store.claiming import HELD, PENDING, SENDING, TROUBLE, Claimed, Claiming, Claims, alert_open_for
 from bot.store.notices import Notices
-from bot.store.patients import PLACE, ended, held
-from bot.store.schema import Moment, addresses, alerts, limits, patients, procedures, reminders
+from bot.store.patients import ended, held
+from bot.store.schema import Moment, addresses, patients, procedures, reminders
 
 CRASH_LIMIT = 5  # a reminder during which the sender died this often is not tried again: it may be the cause
-CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
-HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slots
 TROUBLES = ("refused", "unknown_outcome")  # failures that staff hear of one by one
 _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given before the clock went back
-# As text, so that the planner sees that the partial index serves.
-PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
-SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
-HELD: ColumnElement[bool] = literal_column("reminders.state = 'held'")
-TROUBLE: ColumnElement[bool] = literal_column("(reminders.doubtful OR reminders.state = 'failed')")
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A reminder that is ours until the lease ends, and the moment from which it may leave.
-
-    `probe`: the channel has failed lately; if this one gets through, it works again.
-    """
-
-    due: Due
-    slot: dt.datetime
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What is asked of a claim. `fold` and `skip`: ids of the plan's steps by what becomes of them when late."""
-
-    worker: str
-    fold: tuple[str, ...]
-    skip: tuple[str, ...]
-    lease_seconds: int = 30
-    limit: int = 100
-    rates: Mapping[str, Rate] | None = None
-    retry_keys: tuple[str, ...] = ("line",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,174 +55,8 @@ class Refusal:
 Change = Start | Result | Refusal
 
 
-class Deliveries(Housekeeping, Notices):
+class Deliveries(Claiming, Notices):
     """The queue of reminders."""
-
-    @cached_property
-    def _instance(self) -> uuid.UUID:
-        value = self.get_meta("instance")
-        assert value is not None, "upgrade() comes first"
-        return uuid.UUID(value)
-
-    # --- claim
-
-    def claim(self, claims: Claims, now: dt.datetime) -> list[Claimed]:
-        """Take due reminders, oldest first, as many as the channels' limits let out soon.
-
-        If we die after this, the leases run out and the rows are pending again.
-        """
-        with self.write() as db:
-            lanes = self._lanes(db, now)
-            rates = {**RATES, **(claims.rates or {})}
-            shut = [name for name, lane in lanes.items() if self._is_shut(lane, rates.get(name, OTHER), now)]
-            rows = db.execute(self._due_rows(claims, shut, now)).all()
-            kept = self._give_slots(db, rows, lanes, rates, now)
-            lease = now + dt.timedelta(seconds=claims.lease_seconds)
-            taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
-            db.execute(update(reminders).where(reminders.c.id.in_([row.id for row, _ in kept])).values(taken))
-            failing = {name for name, lane in lanes.items() if lane.failures}
-            return [Claimed(self._due(row), slot, row.push_channel in failing) for row, slot in kept]
-
-    def claim_for(self, address: Address, claims: Claims, now: dt.datetime) -> list[Claimed]:
-        """The same for one patient who is writing now: what is due, or held because the quota is short.
-
-        A reply is free on LINE, so these ride along with it.
-        """
-        mac = self.mac(address)
-        theirs = and_(addresses.c.channel == address.channel, addresses.c.chat_mac == mac)
-        with self.write() as db:
-            saved = and_(reminders.c.state == "held", reminders.c.reason == "quota")
-            of_them = select(procedures.c.id).join(
-                addresses, addresses.c.patient_id == procedures.c.patient_id
-            )
-            back = update(reminders).where(saved, reminders.c.procedure_id.in_(of_them.where(theirs)))
-            db.execute(back.values(state="pending", reason=None, next_at=now))
-            rows = db.execute(self._due_rows(claims, [], now).where(theirs)).all()[:1]
-            lease = now + dt.timedelta(seconds=claims.lease_seconds)
-            taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
-            db.execute(update(reminders).where(reminders.c.id.in_([row.id for row in rows])).values(taken))
-            return [Claimed(self._due(row), now) for row in rows]
-
-    def _due_rows(self, claims: Claims, shut: Sequence[str], now: dt.datetime) -> Select[Any]:
-        newer = reminders.alias("newer")
-        useful = or_(
-            newer.c.state.in_(("sending", "sent", "failed")),
-            and_(
-                newer.c.state.in_(("pending", "held")),
-                or_(
-                    and_(newer.c.step_id.in_(claims.fold), newer.c.expires_at > now - CATCH_UP_LIMIT),
-                    and_(newer.c.step_id.in_(claims.skip), newer.c.expires_at > now),
-                ),
-            ),
-        )
-        newer_due = exists().where(
-            newer.c.procedure_id == reminders.c.procedure_id,
-            newer.c.procedure_date == reminders.c.procedure_date,
-            newer.c.due_at > reminders.c.due_at,
-            newer.c.due_at <= now,
-            useful,
-        )
-        open_for_traffic = or_(addresses.c.channel.is_(None), addresses.c.channel.not_in(shut))
-        return (
-            select(
-                reminders,
-                procedures.c.patient_id,
-                procedures.c.date,
-                patients.c.reminders,
-                patients.c.language,
-                patients.c.traditional,
-                patients.c.timezone,
-                patients.c.detail,
-                addresses.c.channel.label("push_channel"),
-                addresses.c.chat_sealed,
-                newer_due.label("newer_due"),
-                _alert_open(patients.c.id).label("alert_open"),
-            )
-            .select_from(_journeys().outerjoin(addresses, _push_address()))
-            .where(PENDING, reminders.c.next_at <= now, open_for_traffic)
-            .order_by(reminders.c.next_at)
-            .limit(claims.limit)
-            .with_for_update(of=reminders, skip_locked=True)
-        )
-
-    def _due(self, row: Row[Any]) -> Due:
-        address = None
-        if row.push_channel is not None:
-            address = Address(row.push_channel, self._vault.unseal(row.chat_sealed, PLACE))
-        return Due(
-            id=row.id,
-            patient_id=row.patient_id,
-            step_id=row.step_id,
-            due_at=row.due_at,
-            expires_at=row.expires_at,
-            procedure_date=row.procedure_date,
-            current_date=row.date,
-            reminders=row.reminders,
-            address=address,
-            alert_open=bool(row.alert_open),
-            newer_due=bool(row.newer_due),
-            language=row.language,
-            traditional=row.traditional,
-            timezone=row.timezone,
-            detail=row.detail,
-            attempts=row.attempts,
-            unknowns=row.unknowns,
-            doubtful=row.doubtful,
-            first_tried_at=row.first_tried_at,
-            retry_key=str(
-                uuid.uuid5(self._instance, f"{row.procedure_id}:{row.procedure_date}:{row.step_id}")
-            ),
-        )
-
-    # --- limits
-
-    def _lanes(self, db: Connection, now: dt.datetime) -> dict[str, Lane]:
-        rows = db.execute(select(limits).order_by(limits.c.channel).with_for_update())
-        return {row.channel: Lane(row.paid_until, row.blocked_until, row.failures) for row in rows}
-
-    def _is_shut(self, lane: Lane, rate: Rate, now: dt.datetime) -> bool:
-        return is_blocked(lane, now) or not take_slots(lane, rate, 1, now, HORIZON)[0]
-
-    def _give_slots(
-        self,
-        db: Connection,
-        rows: Sequence[Row[Any]],
-        lanes: dict[str, Lane],
-        rates: Mapping[str, Rate],
-        now: dt.datetime,
-    ) -> list[tuple[Row[Any], dt.datetime]]:
-        """The rows that may leave within the horizon, one a patient, with their slots; the others stay pending."""
-        kept: list[tuple[Row[Any], dt.datetime]] = []
-        queues: dict[str, list[Row[Any]]] = {}
-        seen: set[int] = set()
-        crowded = []
-        for row in rows:
-            if row.newer_due or row.push_channel is None:  # nothing will be sent
-                kept.append((row, now))
-            elif row.patient_id in seen:
-                crowded.append(row.id)
-            else:
-                queues.setdefault(row.push_channel, []).append(row)
-                seen.add(row.patient_id)
-        if crowded:
-            later = {"next_at": now + CHAT_GAP}
-            db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
-        for channel, queue in queues.items():
-            lane = lanes.get(channel, Lane(now - HORIZON))
-            slots, paid = take_slots(lane, rates.get(channel, OTHER), len(queue), now, HORIZON)
-            kept += zip(queue, slots, strict=False)
-            put = self.insert(limits).values(channel=channel, paid_until=paid)
-            db.execute(put.on_conflict_do_update(index_elements=["channel"], set_={"paid_until": paid}))
-        return kept
-
-    def block_channel(self, channel: str, until: dt.datetime, why: str, failures: int) -> None:
-        """No worker sends on `channel` before `until`; `failures` in a row so far (0: it works again)."""
-        row = {"blocked_until": until, "blocked_why": why, "failures": failures}
-        with self.write() as db:
-            put = self.insert(limits).values(channel=channel, paid_until=until, **row)
-            db.execute(put.on_conflict_do_update(index_elements=["channel"], set_=row))
-
-    # --- start and record
 
     def apply(self, claims: Claims, changes: Sequence[Change], now: dt.datetime) -> list[bool]:
         """Record results and mark starts, all in one transaction; for each whether it was done.
@@ -309,7 +91,7 @@ class Deliveries(Housekeeping, Notices):
             addresses.c.id == patients.c.push_address_id,
             addresses.c.reachable,
             addresses.c.channel == channel,
-            ~_alert_open(patients.c.id),
+            ~alert_open_for(patients.c.id),
         )
         again = reminders.c.unknowns + reminders.c.lapses > 0
         values = {
@@ -413,22 +195,6 @@ class Deliveries(Housekeeping, Notices):
             return len(rows), failed
 
 
-def _journeys() -> Any:
-    return reminders.join(procedures, procedures.c.id == reminders.c.procedure_id).join(
-        patients, patients.c.id == procedures.c.patient_id
-    )
-
-
-def _push_address() -> ColumnElement[bool]:
-    return and_(addresses.c.id == patients.c.push_address_id, addresses.c.reachable)
-
-
-def _alert_open(patient_id: ColumnElement[int]) -> ColumnElement[bool]:
-    return exists().where(
-        alerts.c.patient_id == patient_id, alerts.c.closed_at.is_(None), alerts.c.kind.in_(HOLDING)
-    )
-
-
 def _columns(verdict: Wait | End, now: dt.datetime) -> dict[str, Any]:
     if isinstance(verdict, End):
         values = (
@@ -448,3 +214,20 @@ def _by_verdict(results: Sequence[Result]) -> dict[Wait | End, list[Result]]:
     for result in results:
         groups.setdefault(result.verdict, []).append(result)
     return groups
+
+
+__all__ = [
+    "HELD",
+    "PENDING",
+    "SENDING",
+    "TROUBLE",
+    "Change",
+    "Claimed",
+    "Claims",
+    "Deliveries",
+    "End",
+    "Refusal",
+    "Result",
+    "Start",
+    "Wait",
+]
