@@ -6,8 +6,7 @@ Timeouts are passed on every call: the library's own is five minutes.
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from linebot.v3.messaging import (  # type: ignore[import-untyped]  # it publishes no types
@@ -30,8 +29,7 @@ _DEFAULT_HOST = "https://api.line.me"
 _LOADING_SECONDS = 20  # at most; the answer ends it. LINE takes multiples of five
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """Pushes of this month: replies are free and do not count. `limit` None: the plan has none."""
 
     limit: int | None
