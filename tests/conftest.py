@@ -8,6 +8,7 @@ from intents.faq import Faq
 from intents.understand import Understander
 from tests import helpers
 from tests.databases import database_url, postgres_server, postgres_url, store  # noqa: F401 - fixtures
+from tests.scene import scene, scene_folder  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

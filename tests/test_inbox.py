@@ -2,10 +2,8 @@
 
 import asyncio
 import datetime as dt
-import itertools
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,110 +12,10 @@ from sqlalchemy.exc import OperationalError
 
 from bot import sessions
 from bot.channels.port import SendFailed
-from bot.core.values import Address, Incoming, OpenAlert
-from bot.inbox import Inbox
-from bot.store.store import Store
-from intents.faq import Faq
-from intents.types import Match, Understanding
+from bot.core.values import Address, OpenAlert
+from intents.types import Match
 from intents.understand import Understander
-from tests.databases import KEY
-from tests.fakes import Clock, FakeChannel, FakeStaff
-
-ANNA = Address("fake", "anna-4711-chat")
-BEN = Address("fake", "ben-0815-chat")
-
-
-@dataclass
-class Understands:
-    """Understands what it was told to; whatever else is unknown. `fails` is raised instead."""
-
-    faq: Faq
-    meanings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fails: Exception | None = None
-
-    def understand(self, text: str, hint: str | None = None) -> Understanding:
-        if self.fails:
-            raise self.fails
-        meaning: dict[str, Any] = {"outcome": "unknown", **self.meanings.get(text, {})}
-        return Understanding(text, hint or "en", **meaning)
-
-
-DANGER = {"outcome": "danger", "urgency": "emergency", "red_flag": "breathing_swallowing"}
-SWELLING = {"outcome": "answer", "matches": (Match("swelling", 0.9),)}
-
-
-class BrokenStore:
-    """The real store, whose named methods fail until they are mended."""
-
-    def __init__(self, store: Store) -> None:
-        self._store, self.broken = store, set[str]()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self.broken:
-            raise OperationalError("the database is away", None, OSError())
-        return getattr(self._store, name)
-
-
-class Scene:
-    """One process: its inbox, and what people do."""
-
-    def __init__(self, store: Store, faq: Faq) -> None:
-        self.real, self.store = store, BrokenStore(store)
-        self.clock, self.channel, self.staff = Clock(), FakeChannel(), FakeStaff()
-        self.understands = Understands(faq, {"swollen": SWELLING, "I cannot breathe": DANGER})
-        self.faq, self.seconds, self.slept = faq, 0.0, list[float]()
-        self._ids = itertools.count(1)
-        self.inbox = self.restarted()
-
-    def restarted(self) -> Inbox:
-        """A new process over the same store."""
-        self.inbox = Inbox(
-            self.store,  # type: ignore[arg-type]
-            lambda: self.understands,  # type: ignore[arg-type, return-value]
-            {"fake": self.channel},
-            self.staff,
-            self.clock,
-            sleep=self._sleep,
-            monotonic=lambda: self.seconds,
-        )
-        return self.inbox
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
-
-    def event(self, text: str = "", who: Address = ANNA, **values: Any) -> Incoming:
-        kind = "text" if text else "action"
-        return Incoming(who, str(next(self._ids)), self.clock(), **{"kind": kind, "text": text, **values})
-
-    async def receive(self, event: Incoming) -> None:
-        await self.inbox.receive(event)
-        await self.inbox.drain()
-
-    async def say(self, text: str, who: Address = ANNA) -> None:
-        await self.receive(self.event(text, who))
-
-    async def press(self, action: str, who: Address = ANNA) -> None:
-        await self.receive(self.event(who=who, action=action))
-
-    async def enrol(self, who: Address = ANNA, date: str = "2026-11-20") -> None:
-        await self.press(f"consent:{date}", who)
-
-    def unhandled(self) -> list[str]:
-        return [event.event_id for event in self.real.unhandled_events()]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def scene(folder: Path, faq: Faq) -> Iterator[Scene]:
-    store = Store.open(f"sqlite:///{folder}/smileline.db", KEY)
-    store.upgrade()
-    yield Scene(store, faq)
-    store.close()
+from tests.scene import ANNA, BEN, Scene
 
 
 def bytes_in(folder: Path) -> bytes:
@@ -403,53 +301,55 @@ async def test_what_is_done_is_recorded_when_the_database_is_back(scene: Scene) 
 # --- consent and erasure
 
 
-async def test_nothing_about_a_person_is_kept_before_consent(scene: Scene, folder: Path) -> None:
+async def test_nothing_about_a_person_is_kept_before_consent(scene: Scene, scene_folder: Path) -> None:
     for text in ("swollen", "my name is Anna Kowalska", "20 Nov"):
         await scene.say(text)
     await scene.press("lang:ja")
     scene.real.empty_log()
 
-    kept = bytes_in(folder)
+    kept = bytes_in(scene_folder)
     assert b"Kowalska" not in kept
     assert ANNA.chat.encode() not in kept
     assert scene.real.mac(ANNA) not in kept
-    assert [rows(folder, table) for table in ("patients", "addresses", "unanswered")] == [0, 0, 0]
+    assert [rows(scene_folder, table) for table in ("patients", "addresses", "unanswered")] == [0, 0, 0]
 
 
 async def test_with_consent_date_and_language_are_kept_and_no_address_in_the_clear(
-    scene: Scene, folder: Path
+    scene: Scene, scene_folder: Path
 ) -> None:
     await scene.enrol()
 
     patient = scene.real.patient(ANNA)
     assert patient
     assert (patient.procedure_date, patient.language) == (dt.date(2026, 11, 20), "en")
-    assert ANNA.chat.encode() not in bytes_in(folder)
+    assert ANNA.chat.encode() not in bytes_in(scene_folder)
 
 
-async def test_erasing_leaves_no_byte_and_no_row(scene: Scene, folder: Path) -> None:
+async def test_erasing_leaves_no_byte_and_no_row(scene: Scene, scene_folder: Path) -> None:
     await scene.enrol()
     await scene.say("a question that nobody has answered")
     await scene.press("pair")
-    with sqlite3.connect(folder / "smileline.db") as db:
+    with sqlite3.connect(scene_folder / "smileline.db") as db:
         sealed = [row[0] for row in db.execute("SELECT chat_sealed FROM addresses")]
         sealed += [row[0] for row in db.execute("SELECT text_sealed FROM unanswered")]
     db.close()
     await scene.press("delete:yes")
 
-    kept = bytes_in(folder)
+    kept = bytes_in(scene_folder)
     tables = ("patients", "addresses", "procedures", "reminders", "unanswered", "pairings")
-    assert [rows(folder, table) for table in tables] == [0] * 6
+    assert [rows(scene_folder, table) for table in tables] == [0] * 6
     assert not [blob for blob in [*sealed, scene.real.mac(ANNA)] if blob in kept]
 
 
-async def test_after_erasing_the_conversation_goes_on_without_keeping(scene: Scene, folder: Path) -> None:
+async def test_after_erasing_the_conversation_goes_on_without_keeping(
+    scene: Scene, scene_folder: Path
+) -> None:
     await scene.enrol()
     await scene.press("delete:yes")
     await scene.say("another unanswered question")
     await scene.press("reminders")
 
-    assert rows(folder, "patients") == rows(folder, "unanswered") == 0
+    assert rows(scene_folder, "patients") == rows(scene_folder, "unanswered") == 0
     assert scene.channel.last.text == scene.faq.message("reminders_none", "en")
 
 
