@@ -31,9 +31,11 @@ cli = typer.Typer(
 faq_cli = typer.Typer(no_args_is_help=True, help="Check and measure the FAQ.")
 reminders_cli = typer.Typer(no_args_is_help=True, help="The reminder plan.")
 db_cli = typer.Typer(no_args_is_help=True, help="The database.")
+staff_cli = typer.Typer(no_args_is_help=True, help="Who may use the staff page.")
 cli.add_typer(faq_cli, name="faq")
 cli.add_typer(reminders_cli, name="reminders")
 cli.add_typer(db_cli, name="db")
+cli.add_typer(staff_cli, name="staff")
 Result = TypeVar("Result")
 errors = Console(stderr=True, highlight=False)
 
@@ -387,6 +389,43 @@ def db_upgrade() -> None:
     """Bring the database to this version's tables."""
     with open_store(settings()):
         typer.echo("The database is up to date.")
+
+
+@staff_cli.command("add")
+def staff_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="editor: the FAQ; care: patients; admin: everything")],
+) -> None:
+    """Make an account for the staff page, or give one a new role and password. Asks for the password."""
+    from bot.staff.accounts import AccountRefused, add_account
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=sys.stdin.isatty())
+    with open_store(settings()) as store:
+        try:
+            new = add_account(store, name, role, password, dt.datetime.now(dt.UTC))
+        except AccountRefused as err:
+            raise fail(str(err), 2) from None
+    typer.echo(f"{name} ({role}) {'can log in' if new else 'has a new password; older sessions are closed'}.")
+
+
+@staff_cli.command("list")
+def staff_list() -> None:
+    """Every account and its role."""
+    with open_store(settings()) as store:
+        for account in store.all_accounts():
+            typer.echo(f"{account.name}  {account.role}{'  switched off' if account.disabled else ''}")
+
+
+@staff_cli.command("remove")
+def staff_remove(name: str) -> None:
+    """Switch an account off at once; its name stays in the audit trail."""
+    with open_store(settings()) as store:
+        found = store.disable_account(name, dt.datetime.now(dt.UTC))
+        if found:
+            store.audit("command line", "account.removed", name, dt.datetime.now(dt.UTC))
+    if not found:
+        raise fail(f'There is no account "{name}"; `smileline staff list` shows them', 2)
+    typer.echo(f"{name} cannot log in any more.")
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from bot.inbox import Inbox
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
+from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store
 from bot.web import WebServer
@@ -73,6 +74,8 @@ class App:
             self._notify,
             marker=settings.data_dir / "last-seen",
         )
+        secure = (settings.public_url or "").startswith("https://")
+        self.staff_site = Site(self.store, self.staff, self.faq, settings.faq, key, clock, secure=secure)
         self.web = WebServer(settings.host, settings.port, self)
 
     def _telegram(self, key: bytes) -> TelegramChannel | None:

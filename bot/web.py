@@ -10,8 +10,11 @@ from aiohttp import WSMsgType, web
 
 from bot import logs
 from bot.channels.webchat import WebChat
+from bot.staff.routes import ROUTES
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
     from bot.app import App
 
 log = logs.get("web")
@@ -50,6 +53,7 @@ class WebServer:
         server.router.add_get("/chat/ws", self._chat)
         server.router.add_get("/health", self._health)
         server.router.add_static("/static", PAGES)
+        self._app.staff_site.mount(server.router, ROUTES)
         for channel in self._app.channels.values():
             if isinstance(channel, WebhookChannel):
                 server.router.add_post(channel.webhook_path, _hook(channel))
@@ -134,7 +138,7 @@ async def _guard(request: web.Request, handler) -> web.StreamResponse:  # type: 
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as err:
-        err.headers.update(_SECURITY)
+        _secure(err.headers)
         raise
     except ConnectionError:
         raise
@@ -142,5 +146,11 @@ async def _guard(request: web.Request, handler) -> web.StreamResponse:  # type: 
         log.exception("request_failed", path=request.path, error=type(err).__name__)
         response = web.Response(status=500, text="something failed on our side")
     if not response.prepared:
-        response.headers.update(_SECURITY)
+        _secure(response.headers)
     return response
+
+
+def _secure(headers: "CIMultiDict[str]") -> None:
+    """The headers that every answer has; a page with stricter ones keeps its own."""
+    for name, value in _SECURITY.items():
+        headers.setdefault(name, value)

@@ -1,0 +1,60 @@
+"use strict";
+
+// The search field hides what does not hold all of its words.
+for (const field of document.querySelectorAll("[data-filter]")) {
+  field.addEventListener("input", () => {
+    const words = field.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+    for (const item of document.querySelectorAll(field.dataset.filter)) {
+      const text = item.dataset.words.toLocaleLowerCase();
+      item.hidden = !words.every((word) => text.includes(word));
+    }
+    for (const group of document.querySelectorAll(".group")) {
+      group.hidden = !group.querySelector(`${field.dataset.filter}:not([hidden])`);
+    }
+  });
+}
+
+// The end of a conversation is what matters.
+for (const talk of document.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
+
+// A draft is checked and drawn while it is typed. Nothing is written until "Save".
+for (const form of document.querySelectorAll("form[data-check]")) {
+  const problems = document.getElementById("problems");
+  const preview = document.getElementById("preview");
+  let timer = 0;
+  let asked = 0;
+  const check = async () => {
+    const number = ++asked;
+    try {
+      const answer = await fetch(form.dataset.check, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      if (!answer.ok || number !== asked) return;
+      const found = await answer.json();
+      problems.replaceChildren(...found.problems.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+      problems.hidden = found.problems.length === 0;
+      if (found.html) preview.innerHTML = found.html; // drawn by our own server, every word escaped
+    } catch { /* the network is away; "Save" will tell */ }
+  };
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(check, 350); });
+  let saving = false;
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { saving = true; });
+  addEventListener("beforeunload", (event) => { if (changed && !saving) event.preventDefault(); });
+}
+
+// Pages with a pulse ask for news, and draw themselves anew unless somebody is typing.
+const pulse = document.body.dataset.pulse;
+if (pulse) {
+  const typing = () => [...document.querySelectorAll("[data-keep]")].some((field) => field.value !== field.defaultValue);
+  const look = async () => {
+    try {
+      const answer = await fetch("/staff/pulse", { redirect: "error" });
+      if (answer.status === 403) return location.reload();
+      const news = await answer.json();
+      document.title = document.title.replace(/^\(\d+\) /, "");
+      if (news.unread) document.title = `(${news.unread}) ${document.title}`;
+      if (news.pulse !== pulse && !typing()) location.reload();
+    } catch { /* tried again in a moment */ }
+  };
+  setInterval(look, 5000);
+}
