@@ -25,7 +25,9 @@ def many(count: int) -> str:
 
 
 def test_imported_patients_have_their_reminders(store: Store, faq: Faq, tmp_path: Path) -> None:
-    path = csv(tmp_path, HEAD + "telegram,5,2026-11-16,2026-11-01,en,\nline,U7,2026-11-20,2026-11-02,,Asia/Seoul\n")
+    path = csv(
+        tmp_path, HEAD + "telegram,5,2026-11-16,2026-11-01,en,\nline,U7,2026-11-20,2026-11-02,,Asia/Seoul\n"
+    )
 
     done = import_patients(path, store, faq, at(0, 9))
 
@@ -36,7 +38,9 @@ def test_imported_patients_have_their_reminders(store: Store, faq: Faq, tmp_path
     assert len(store.upcoming(patient.id or 0)) == len(faq.file.reminders.steps)
 
 
-def test_every_fault_is_named_with_its_line_and_nothing_is_kept(store: Store, faq: Faq, tmp_path: Path) -> None:
+def test_every_fault_is_named_with_its_line_and_nothing_is_kept(
+    store: Store, faq: Faq, tmp_path: Path
+) -> None:
     text = HEAD + (
         "telegram,5,2026-11-16,2026-11-01,en,\n"
         "fax,6,2026-11-16,2026-11-01,en,\n"
