@@ -234,6 +234,22 @@ def test_every_question_finds_its_own_entry_first(
     assert wrong == []
 
 
+@pytest.mark.parametrize("language", ["en", "ja", "ko", "zh"])
+def test_words_that_patients_are_told_to_write_are_obeyed(
+    language: str, faq: Faq, understander: Understander
+) -> None:
+    texts = [faq.entries[id].answer[language] for id in ("reminders_help", "privacy_data", "contact_clinic")]  # type: ignore[index]
+    texts += [
+        faq.message(key, language) for key in ("help", "privacy", "reminders_stopped", "reminders_paused")
+    ]
+    told = {a or b or c for a, b, c in re.findall('"([^"]+)"|“([^”]+)”|「([^」]+)」', "\n".join(texts))}
+    words = [word for word in told if not re.search(r"\d", word)]
+    ignored = [word for word in words if understander.understand(word, language).service is None]
+
+    assert len(words) >= 7
+    assert ignored == []
+
+
 def test_related_questions_lead_on(faq: Faq) -> None:
     for entry in faq.file.entries:
         assert 2 <= len(set(entry.see_also)) == len(entry.see_also) <= 5, entry.id
