@@ -399,7 +399,10 @@ def staff_add(
     """Make an account for the staff page, or give one a new role and password. Asks for the password."""
     from bot.staff.accounts import AccountRefused, add_account
 
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=sys.stdin.isatty())
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
     with open_store(settings()) as store:
         try:
             new = add_account(store, name, role, password, dt.datetime.now(dt.UTC))

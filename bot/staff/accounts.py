@@ -2,10 +2,9 @@
 
 import datetime as dt
 import re
-from typing import cast
 
 from bot.staff import passwords
-from bot.store.staff import ROLES, Role
+from bot.store.staff import ROLES
 from bot.store.store import Store
 
 _NAME = re.compile(r"[^\W_][\w .'-]{0,62}[\w.]|[^\W_]")
@@ -25,6 +24,6 @@ def add_account(store: Store, name: str, role: str, password: str, now: dt.datet
         raise AccountRefused(f'--role "{role}" is not known; allowed: {", ".join(ROLES)}')
     if why := passwords.refused(password, name):
         raise AccountRefused(why)
-    new = store.put_account(name, cast(Role, role), passwords.hashed(password), now)
+    new = store.put_account(name, role, passwords.hashed(password), now)
     store.audit("command line", "account.added" if new else "account.changed", name, now, role)
     return new
