@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, model, scope, text, vectors
+from intents import features, lexicon, model, scope, text, vectors
 from intents.confidence import Confidence
 from intents.features import extract, words
+from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
 from intents.match import Evidence, PhraseIndex, rank
 from intents.model import Model, Progress, quiet
@@ -24,7 +25,7 @@ from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import Vectoriser
 
-TRIAL_EPOCHS = 3  # enough to see how often the model is right
+TRIAL_EPOCHS = 2  # enough to see how often the model is right
 HELD_OUT = 5  # one line in five tells how sure to be; it is trained on afterwards
 FORMAT = 5
 
@@ -38,22 +39,23 @@ class Brain:
     confidence: Confidence
     counts: dict[str, int]
     han: HanScript
+    lexicon: Lexicon
 
     @staticmethod
-    def train(library: Library, progress: Progress = quiet) -> "Brain":
+    def train(library: Library, progress: Progress = quiet, words_of: Lexicon | None = None) -> "Brain":
         """Learn from every line; about 15 seconds for 40,000 lines on one core."""
+        words_of = words_of or Lexicon.load()
         folded = [fold(line.text) for line in library.lines]
         extracted = []
         for i, item in enumerate(folded):
-            extracted.append(extract(item))
+            extracted.append(extract(item, words_of.find))
             if i % 2000 == 0:
                 progress("reading phrasings", i / len(folded))
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])
 
-        vectoriser = Vectoriser.fit(extracted, labels)
-        matrix = vectoriser.matrix(extracted)
+        vectoriser, matrix = Vectoriser.fit(extracted, labels)
         kept = np.array([_fold_of(item) != 0 for item in folded])
         trial = model.train(
             matrix[kept], y[kept], len(target), progress, "learning how sure to be", TRIAL_EPOCHS
@@ -69,7 +71,7 @@ class Brain:
         )
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
         counts = Counter(word for item in english for word in words(item))
-        return Brain(ranked, index, confidence, dict(counts), HanScript.fit(library))
+        return Brain(ranked, index, confidence, dict(counts), HanScript.fit(library), words_of)
 
     def speller(self) -> Speller:
         return Speller(self.counts.items())
@@ -135,9 +137,9 @@ def load_or_train(library: Library, cache: Path | None = None, progress: Progres
 def _version(library: Library) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library.version}".encode())
-    for module in (features, model, scope, text, vectors):
+    for module in (features, lexicon, model, scope, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes())
+    digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]
 
 
@@ -157,6 +159,8 @@ def _write(brain: Brain, path: Path) -> None:
         "confidence": brain.confidence.weights,
         "counts": brain.counts,
         "han": brain.han.leaning,
+        "concepts": brain.lexicon.concepts,
+        "markers": brain.lexicon.markers,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +197,6 @@ def _read(path: Path) -> Brain:
         )
     spans = {label: (start, end) for label, (start, end) in meta["spans"].items()}
     phrases = PhraseIndex(matrix, texts, spans)
-    return Brain(
-        ranked, phrases, Confidence(tuple(meta["confidence"])), meta["counts"], HanScript(meta["han"])
-    )
+    words_of = Lexicon.of(meta["concepts"], {kind: tuple(forms) for kind, forms in meta["markers"].items()})
+    confidence = Confidence(tuple(meta["confidence"]))
+    return Brain(ranked, phrases, confidence, meta["counts"], HanScript(meta["han"]), words_of)

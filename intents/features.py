@@ -7,7 +7,7 @@ length before it is weighed.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from intents import scope
@@ -25,7 +25,12 @@ _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈ�
 
 BLOCKS = ("word", "pair", "char", "cjk", "hanpair", "syllable", "jamo", "concept")
 Features = dict[str, list[str]]
+Find = Callable[[str], list[str]]
 Repair = Callable[[str], str]
+
+
+def _nothing(_text: str) -> list[str]:
+    return []
 
 
 def words(text: str) -> list[str]:
@@ -69,18 +74,21 @@ def _grams(run: str, low: int, high: int) -> Iterator[str]:
             yield run[i : i + n]
 
 
-def extract(text: str, repair: Repair = str, concepts: Iterable[str] = ()) -> Features:
-    """The features of folded text by block, what is denied apart from what is asserted. `repair` mends a Latin word."""
+def extract(text: str, find: Find = _nothing, repair: Repair = str) -> Features:
+    """The features of folded text by block, what is denied apart from what is asserted.
+
+    `find` names the concepts in a text (see intents.lexicon), `repair` mends a mistyped Latin word.
+    """
     asserted, denied = scope.split(text)
     if not denied:
-        return _extract(text, repair, concepts)
-    features = _extract(asserted, repair, concepts)
-    for block, items in _extract(denied, repair, ()).items():
+        return _extract(text, find, repair)
+    features = _extract(asserted, find, repair)
+    for block, items in _extract(denied, find, repair).items():
         features.setdefault(block, []).extend("¬" + item for item in items)
     return features
 
 
-def _extract(text: str, repair: Repair, concepts: Iterable[str]) -> Features:
+def _extract(text: str, find: Find, repair: Repair) -> Features:
     tokens = [repair(token) for token in words(text)]
     stems = [stem(token) for token in tokens]
     unique = list(dict.fromkeys(stems))
@@ -96,8 +104,7 @@ def _extract(text: str, repair: Repair, concepts: Iterable[str]) -> Features:
         run = "".join(_HANGUL.findall(text))
         features["syllable"] = list(_grams(run, 1, 3))
         features["jamo"] = list(_grams(jamo(run), 3, 6))
-    found = sorted(set(concepts))
-    features["concept"] = [*found, *(f"{a}&{b}" for a, b in combinations(found[:12], 2))]
+    features["concept"] = find(text)
     return {block: list(dict.fromkeys(items)) for block, items in features.items() if items}
 
 

@@ -8,7 +8,6 @@ A new word takes effect at the next start; nothing in code names a word.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from intents.text import fold
 
 FOLDER = Path(__file__).parent / "lexicon"
 MARKERS = ("hypothetical", "denied", "past")
-_SPACED = re.compile(r"[a-z0-9]")
+_WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
+_UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]+")
+LONGEST_PHRASE = 4  # words of a phrase in spaced languages
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -26,10 +27,10 @@ _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 class Lexicon:
     """Finds the concepts and markers in folded text, in every language at once."""
 
-    concepts: dict[str, str]  # folded word -> concept
-    longest: int
-    pattern: re.Pattern[str]
-    markers: dict[str, re.Pattern[str]]
+    concepts: dict[str, str]  # folded word or phrase -> concept
+    markers: dict[str, tuple[str, ...]]  # kind of marker -> folded words
+    lengths: dict[str, tuple[int, ...]]  # first character -> lengths of unspaced words, longest first
+    patterns: dict[str, re.Pattern[str]]
 
     @staticmethod
     def load(folder: Path = FOLDER) -> "Lexicon":
@@ -45,32 +46,69 @@ class Lexicon:
                     markers[kind] += [fold(form) for form in forms]
             except (yaml.YAMLError, AttributeError, TypeError, KeyError) as err:
                 raise ValueError(f"{path} cannot be read: {err}") from err
-        longest = max(map(len, concepts), default=0)
+        concepts.pop("", None)
+        return Lexicon.of(concepts, {kind: tuple(forms) for kind, forms in markers.items()})
+
+    @staticmethod
+    def of(concepts: dict[str, str], markers: dict[str, tuple[str, ...]]) -> "Lexicon":
+        """From words that are folded already."""
         return Lexicon(
-            concepts, longest, _any_of(concepts), {kind: _any_of(forms) for kind, forms in markers.items()}
+            concepts, markers, _lengths(concepts), {kind: _any_of(forms) for kind, forms in markers.items()}
         )
 
     def find(self, text: str) -> list[str]:
-        """The concepts that folded `text` names, longest words first where they overlap."""
-        return [self.concepts[match] for match in self.pattern.findall(text)] if self.concepts else []
+        """The concepts that folded `text` names; where words overlap, the longest from the left."""
+        found = self._spaced(_WORD.findall(text))
+        for run in _UNSPACED.findall(text):
+            found += self._unspaced(run)
+        return list(dict.fromkeys(found))
+
+    def _spaced(self, words: list[str]) -> list[str]:
+        found, at = [], 0
+        while at < len(words):
+            for size in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+                concept = self.concepts.get(" ".join(words[at : at + size]))
+                if concept:
+                    found.append(concept)
+                    at += size - 1
+                    break
+            at += 1
+        return found
+
+    def _unspaced(self, run: str) -> list[str]:
+        found, at = [], 0
+        while at < len(run):
+            for size in self.lengths.get(run[at], ()):
+                concept = self.concepts.get(run[at : at + size])
+                if concept:
+                    found.append(concept)
+                    at += size - 1
+                    break
+            at += 1
+        return found
 
     def marks(self, text: str) -> frozenset[str]:
         """Which kinds of markers folded `text` holds."""
-        return frozenset(kind for kind, pattern in self.markers.items() if pattern.search(text))
+        return frozenset(kind for kind, pattern in self.patterns.items() if pattern.search(text))
+
+
+def _lengths(concepts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    sizes: dict[str, set[int]] = {}
+    for word in concepts:
+        if _UNSPACED.match(word):
+            sizes.setdefault(word[0], set()).add(len(word))
+    return {first: tuple(sorted(found, reverse=True)) for first, found in sizes.items()}
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     """Whole words where words are spaced, anywhere else."""
     ordered = sorted(set(words), key=lambda word: (-len(word), word))
     parts = [
-        rf"\b{re.escape(w)}\b" if _SPACED.match(w) and _SPACED.match(w[-1]) else re.escape(w)
-        for w in ordered
-        if w
+        rf"(?<![a-z0-9]){re.escape(w)}(?![a-z0-9])" if _WORD.match(w) else re.escape(w) for w in ordered if w
     ]
     return re.compile("|".join(parts) if parts else r"(?!)")
 
 
-@cache
-def shipped() -> Lexicon:
-    """The lexicon that comes with the program."""
-    return Lexicon.load()
+def version(folder: Path = FOLDER) -> bytes:
+    """The text of all files, for whoever keeps what was learned from them."""
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.yaml")))

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from intents.faq import Faq
 from intents.features import Features, extract, words
+from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
 from intents.spelling import Speller
@@ -109,16 +110,18 @@ class PhraseIndex:
 class Matcher:
     """Ranks one text. Cheap to rebuild for a new Faq (`with_faq`); the trained parts are shared."""
 
-    def __init__(self, model: Model, speller: Speller, library: PhraseIndex, faq: Faq) -> None:
-        self.model, self.speller, self.library = model, speller, library
+    def __init__(
+        self, model: Model, speller: Speller, lexicon: Lexicon, library: PhraseIndex, faq: Faq
+    ) -> None:
+        self.model, self.speller, self.lexicon, self.library = model, speller, lexicon, library
         questions = [
-            (entry.id, text, extract(fold(text)))
+            (entry.id, text, extract(fold(text), lexicon.find))
             for entry in faq.file.entries
             for texts in entry.questions.values()
             for text in texts
         ]
         questions += [
-            (f"!{flag.id}", text, extract(fold(text)))
+            (f"!{flag.id}", text, extract(fold(text), lexicon.find))
             for flag in faq.file.red_flags
             for texts in (flag.examples or {}).values()
             for text in texts
@@ -136,7 +139,7 @@ class Matcher:
         changes = tuple(
             (word, mended) for word in words(text.text) if (mended := self.speller.repair(word)) != word
         )
-        return extract(text.text, self.speller.repair), changes
+        return extract(text.text, self.lexicon.find, self.speller.repair), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         features, corrected = self.features(text)

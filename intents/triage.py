@@ -12,8 +12,9 @@ from intents.lexicon import Lexicon
 from intents.match import Evidence
 from intents.text import Normalised
 
-ALARM = 0.15  # probability of all signs together from which a plain statement raises the alarm
-ALARM_MARKED = 0.35  # the same where words make it a question, a denial or a memory
+ALARM = 0.18  # probability of danger from which a plain statement raises the alarm
+ALARM_MARKED = 0.36  # the same where words make it a question, a denial or a memory
+CLEAR = 0.07  # share that at least one sign has by itself; less is a vague unease about everything
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
 
@@ -38,7 +39,7 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     marks = lexicon.marks(text.text)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
-    if evidence.danger >= alarm:
+    if evidence.danger >= alarm and share >= CLEAR:
         return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
     if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
         return Verdict(FEVER, (f"{why}: a temperature of fever",))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from intents import lexicon, triage
+from intents import triage
 from intents.brain import Brain, load_or_train
 from intents.faq import URGENCIES, Faq, Urgency
 from intents.keyboard import from_english_layout
@@ -40,13 +40,13 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library or Library.load(), cache, progress)
-        matcher = Matcher(brain.model, brain.speller(), brain.phrases, faq)
+        matcher = Matcher(brain.model, brain.speller(), brain.lexicon, brain.phrases, faq)
         services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
         return Understander(faq, brain, matcher, services)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
-        matcher = Matcher(self.brain.model, self.matcher.speller, self.brain.phrases, faq)
+        matcher = Matcher(self.brain.model, self.matcher.speller, self.brain.lexicon, self.brain.phrases, faq)
         return Understander(faq, self.brain, matcher, self.service_words)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
@@ -64,7 +64,7 @@ class Understander:
     def _understand(self, text: str, hint: str | None) -> Understanding:
         normalised = self._normalise(text, hint)
         evidence = self.matcher.evidence(normalised)
-        verdict = triage.judge(normalised, evidence, lexicon.shipped())
+        verdict = triage.judge(normalised, evidence, self.brain.lexicon)
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
             for i, (id, p) in enumerate(evidence.topics)

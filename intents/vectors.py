@@ -1,7 +1,6 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ BLOCK_WEIGHTS = {
     "hanpair": 0.5,
     "syllable": 1.0,
     "jamo": 0.8,
-    "concept": 1.0,
+    "concept": 0.35,
 }
 RARE = 2  # a feature seen fewer times says nothing about other people's messages
 
@@ -38,17 +37,24 @@ class Vectoriser:
     extra: dict[str, int] = field(default_factory=dict)  # columns of those
 
     @staticmethod
-    def fit(features: Sequence[Features], labels: Sequence[str]) -> "Vectoriser":
-        seen: Counter[str] = Counter()
-        with_labels: dict[str, set[str]] = defaultdict(set)
-        for item, label in zip(features, labels, strict=True):
-            for key in _keys(item):
-                seen[key] += 1
-                with_labels[key].add(label)
-        count = len(set(labels))
-        index = {key: i for i, key in enumerate(key for key, n in seen.items() if n >= RARE)}
-        weights = np.array([math.log(1 + count / len(with_labels[key])) for key in index], np.float32)
-        return Vectoriser(index, weights, math.log(1 + count))
+    def fit(features: Sequence[Features], labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
+        """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
+        ids: dict[str, int] = {}
+        runs = [[ids.setdefault(key, len(ids)) for key in _keys(item)] for item in features]
+        number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+        flat = np.fromiter((i for run in runs for i in run), np.int64)
+        label_of = np.repeat([number[label] for label in labels], [len(run) for run in runs])
+        with_label = np.unique(flat * len(number) + label_of) // len(
+            number
+        )  # one for each feature and label it stands with
+        spread = np.bincount(with_label, minlength=len(ids))
+        kept = np.flatnonzero(np.bincount(flat, minlength=len(ids)) >= RARE)
+        keys = list(ids)
+        weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
+        vectoriser = Vectoriser(
+            {keys[i]: n for n, i in enumerate(kept.tolist())}, weights, math.log(1 + len(number))
+        )
+        return vectoriser, vectoriser.matrix(features)
 
     def extended(self, features: Iterable[Features]) -> "Vectoriser":
         """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
