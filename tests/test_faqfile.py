@@ -2,11 +2,8 @@
 
 import difflib
 import os
-import resource
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,7 @@ from bot.staff.faqfile import (
     take,
 )
 from intents.faq import FaqProblems, load
+from tests.disk import room_for
 from tests.small_faq import small_text
 
 LANGUAGES = ("en", "ja", "ko", "zh")
@@ -207,17 +205,6 @@ def test_missing_file_is_told(faq_file: Path) -> None:
         save(faq_file, seen, seen.text)
     with pytest.raises(EditRefused, match="cannot be read"):
         take(faq_file)
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes: the kernel refuses the write as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_no_room_is_told_and_the_old_file_stands(faq_file: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.live import LAST_GOOD, LiveFaq
 from intents.faq import FaqProblems
+from tests.disk import room_for
 from tests.helpers import CACHE
 from tests.small_faq import small_text
 
@@ -225,8 +226,6 @@ def test_message_being_answered_keeps_the_version_it_began_with(place: Path) -> 
 
 
 def test_no_room_for_the_copy_costs_the_copy_only(place: Path) -> None:
-    from tests.test_faqfile import room_for
-
     live = started(place)
     in_place(place / "faq.yaml", priced("8"))
     with room_for(1000):

@@ -13,6 +13,9 @@ from intents.text import fold
 from intents.understand import Understander
 
 ALIKE = 0.5  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
+TOUCHED = (
+    0.3  # well below the likeness from which a phrasing of staff says anything (intents.match.STAFF_FLOOR)
+)
 SUGGESTED = 3
 
 
@@ -113,12 +116,22 @@ def effect(
 ) -> list[Change]:
     """What would change for patients if `question` were a phrasing of the entry, what gets worse first.
 
-    Tried are the question itself, the file's own questions in that language, past questions and labelled ones. About a second.
+    Tried are the question itself, and what resembles it of the file's own questions in that language, of past questions
+    and of labelled ones: a phrasing says nothing about the others. About a second.
     """
     after = understander.with_faq(with_question(understander.faq, entry_id, language, question))
-    return changes(
-        understander, after, _probes(understander.faq, entry_id, language, question, past, labelled)
+    probes = _probes(understander.faq, entry_id, language, question, past, labelled)
+    return changes(understander, after, _touched(probes, question, after))
+
+
+def _touched(probes: list[Probe], question: str, understander: Understander) -> list[Probe]:
+    vectoriser = understander.matcher.vectoriser
+    wanted, matrix = (
+        vectoriser.matrix([extract(fold(text)) for text in texts])
+        for texts in ([question], [probe.text for probe in probes])
     )
+    likeness = (matrix @ wanted.T).toarray()[:, 0]
+    return [probe for probe, near in zip(probes, likeness, strict=True) if near >= TOUCHED]
 
 
 def _probes(
