@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -31,10 +32,14 @@ cli = typer.Typer(
 faq_cli = typer.Typer(no_args_is_help=True, help="Check and measure the FAQ.")
 reminders_cli = typer.Typer(no_args_is_help=True, help="The reminder plan.")
 db_cli = typer.Typer(no_args_is_help=True, help="The database.")
+patients_cli = typer.Typer(no_args_is_help=True, help="Patients of the clinic.")
+line_cli = typer.Typer(no_args_is_help=True, help="The LINE account.")
 staff_cli = typer.Typer(no_args_is_help=True, help="Who may use the staff page.")
 cli.add_typer(faq_cli, name="faq")
 cli.add_typer(reminders_cli, name="reminders")
 cli.add_typer(db_cli, name="db")
+cli.add_typer(patients_cli, name="patients")
+cli.add_typer(line_cli, name="line")
 cli.add_typer(staff_cli, name="staff")
 Result = TypeVar("Result")
 errors = Console(stderr=True, highlight=False)
@@ -72,6 +77,19 @@ def training_bar() -> Iterator[object]:
     with Progress(TextColumn("{task.description}"), BarColumn(), console=errors, transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar told (done, in all)."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        console=errors,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def understander(config: Settings, faq: Faq) -> Understander:
@@ -429,6 +447,62 @@ def staff_remove(name: str) -> None:
     if not found:
         raise fail(f'There is no account "{name}"; `smileline staff list` shows them', 2)
     typer.echo(f"{name} cannot log in any more.")
+
+
+@patients_cli.command("import")
+def patients_import(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with the columns channel, chat, procedure_date, consent_date ...")
+    ],
+) -> None:
+    """Enrol many at once: every error with its line, and nothing kept unless all lines are good. May be repeated."""
+    from bot.importing import ImportProblems, import_patients
+
+    config = settings()
+    faq = read_faq(config.faq)
+    with open_store(config) as store, counting_bar("patients") as progress:
+        try:
+            done = import_patients(file, store, faq, dt.datetime.now(dt.UTC), progress)
+        except ImportProblems as err:
+            raise fail(f"{file} was not imported:\n{err}") from None
+        except OSError as err:
+            raise fail(f"{file} cannot be read: {err.strerror}", 2) from None
+    typer.echo(f"{done.new} patients added, {done.total} in the file.")
+
+
+@db_cli.command("move")
+def db_move(url: Annotated[str, typer.Argument(help="The new database, postgresql+psycopg://...")]) -> None:
+    """Copy everything into another, empty database (stop the bot first). Killed half way, it goes on where it was."""
+    from bot.store.moving import move_store
+    from bot.store.store import StoreError, StoreSettingsError
+
+    config = settings()
+    target = config.model_copy(update={"database_url": SecretStr(url)})
+    with open_store(config) as source, open_store(target) as destination, counting_bar("rows") as progress:
+        try:
+            counts = move_store(source, destination, lambda _, done, total: progress(done, total))
+        except (StoreSettingsError, StoreError) as err:
+            raise fail(str(err)) from None
+    typer.echo(
+        f"{sum(counts.values())} rows moved and compared. Set SMILELINE_DATABASE_URL to the new address."
+    )
+
+
+@line_cli.command("setup")
+def line_setup() -> None:
+    """Make the menu below the LINE chat, in every language of the FAQ; may be repeated."""
+    from bot.app import line_channel, line_menus
+    from bot.channels.port import SendFailed
+
+    config = settings()
+    channel = line_channel(config)
+    if channel is None:
+        raise fail("Set SMILELINE_LINE_TOKEN and SMILELINE_LINE_SECRET first.", 2)
+    try:
+        made = asyncio.run(channel.set_up_menus(line_menus(read_faq(config.faq))))
+    except SendFailed as err:
+        raise fail(f"LINE did not take the menus: {err.reason}") from None
+    typer.echo(f"Menus in {', '.join(made)} are in place.")
 
 
 @cli.command()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from bot import logs
-from bot.channels.line import LineChannel
+from bot.channels.line import LineChannel, MenuTexts
 from bot.channels.port import Channel, SendFailed, utc_now
 from bot.channels.telegram import TelegramChannel
 from bot.channels.webchat import WebChat
@@ -25,6 +25,7 @@ from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store
 from bot.web import WebServer
+from intents.faq import Faq
 from intents.model import Progress, quiet
 
 log = logs.get("app")
@@ -44,6 +45,32 @@ COMMANDS = (
 )
 
 
+def line_channel(
+    settings: Settings,
+    clock: Callable[[], datetime] = utc_now,
+    group_refused: Callable[[str | None], str] | None = None,
+) -> LineChannel | None:
+    """The LINE channel, where its settings are there."""
+    if not settings.line_token or not settings.line_secret:
+        return None
+    return LineChannel(
+        settings.line_token.get_secret_value(),
+        settings.line_secret.get_secret_value(),
+        settings.line_api_url,
+        clock=clock,
+        group_refused=group_refused,
+    )
+
+
+def line_menus(faq: Faq) -> dict[str, MenuTexts]:
+    """The words of the menu below the LINE chat, in every language of the FAQ."""
+    keys = ("btn_help", "btn_date", "btn_reminders", "btn_person")
+    spoken = {language: Wording(faq, language) for language in faq.languages}
+    return {
+        code: MenuTexts(words("btn_help"), [words(key) for key in keys]) for code, words in spoken.items()
+    }
+
+
 class App:
     """All parts, wired. `serve` runs them until cancelled."""
 
@@ -60,7 +87,7 @@ class App:
         telegram = self._telegram(key)
         if telegram:
             self.channels[telegram.name] = telegram
-        line = self._line()
+        line = line_channel(settings, clock, lambda language: self._words(language)("group_refused"))
         if line:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
@@ -98,18 +125,6 @@ class App:
             clock=self.clock,
             staff_chat=settings.staff_chat,
             second_chat=settings.staff_second_chat,
-        )
-
-    def _line(self) -> LineChannel | None:
-        settings = self.settings
-        if not settings.line_token or not settings.line_secret:
-            return None
-        return LineChannel(
-            settings.line_token.get_secret_value(),
-            settings.line_secret.get_secret_value(),
-            settings.line_api_url,
-            clock=self.clock,
-            group_refused=lambda language: self._words(language)("group_refused"),
         )
 
     def _words(self, language: str | None) -> Wording:
@@ -158,6 +173,8 @@ class App:
             await self.outbox.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.drain(), 10)
+            for channel in self.channels.values():  # the last replies opened connections again
+                await channel.stop()
             await self.web.stop()
             self.store.close()
 
