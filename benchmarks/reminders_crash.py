@@ -188,7 +188,8 @@ def main() -> None:
         else:
             report = run(f"sqlite:///{folder}/crash.db", folder, count, kills, workers, seed)
     print(kind, report)
-    sys.exit(bool(report.lost or report.doubled_line or report.unlisted))
+    too_many = report.doubled_telegram > report.in_flight
+    sys.exit(bool(report.lost or report.doubled_line or report.unlisted or too_many))
 
 
 if __name__ == "__main__":

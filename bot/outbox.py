@@ -138,14 +138,14 @@ class Outbox:
     async def _sweep(self, faq: Faq) -> int:
         taken = 0
         while not self._stopping:
-            claims = self._claims(faq)
+            claims, idle = self._claims(faq), not self._under_way
             claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
             for item in claimed:
                 task = asyncio.create_task(self._deliver(item, faq))
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
             taken += len(claimed)
-            if not claimed and not self._under_way:
+            if not claimed and idle:  # one that ended during the claim may be due again at once
                 break
             if not claimed or len(self._under_way) >= FULL:
                 await self._some_room(all_of_them=not claimed)

@@ -185,7 +185,7 @@ async def test_a_refused_connection_is_tried_again_until_it_works(clinic: Clinic
     clinic.enrol()
     clinic.telegram.faults.extend([SendFailed("unreachable")] * 3)
 
-    await clinic.run(at(0, 20), dt.timedelta(minutes=1))
+    await clinic.run(at(0, 20), dt.timedelta(minutes=4))
 
     assert (clinic.headlines(), clinic.telegram.calls) == (["day_0"], 4)
 
@@ -209,7 +209,7 @@ async def test_a_lost_answer_on_telegram_is_sent_once_more_and_listed(clinic: Cl
     clinic.enrol()
     clinic.telegram.faults.append("lost")
 
-    await clinic.run(at(0, 20), dt.timedelta(minutes=1))
+    await clinic.run(at(0, 20), dt.timedelta(minutes=4))
 
     (listed,) = clinic.store.trouble(at(0, 0))
     assert clinic.headlines() == ["day_0", "day_0"]
@@ -220,7 +220,7 @@ async def test_two_lost_answers_on_telegram_go_to_staff_not_to_the_patient_again
     clinic.enrol()
     clinic.telegram.faults.extend(["lost", "lost"])
 
-    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=1))
+    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=4))
 
     (listed,) = clinic.store.trouble(at(0, 0))
     assert clinic.telegram.calls == 2
@@ -232,7 +232,7 @@ async def test_lost_answers_on_line_never_double(clinic: Clinic) -> None:
     clinic.enrol(channel="line")
     clinic.line.faults.extend(["lost"] * 4)
 
-    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=1))
+    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=4))
 
     assert clinic.headlines(clinic.line) == ["day_0"]
     assert clinic.line.calls == 5
@@ -243,7 +243,7 @@ async def test_a_refused_message_is_given_up_after_three_tries(clinic: Clinic) -
     clinic.enrol()
     clinic.telegram.faults.extend([SendFailed("refused")] * 5)
 
-    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=1))
+    await clinic.run(at(0, 20, 30), dt.timedelta(minutes=4))
 
     assert clinic.telegram.calls == 3
     assert any("given up (refused)" in text for text in clinic.told)
