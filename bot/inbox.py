@@ -9,7 +9,9 @@ import datetime as dt
 import secrets
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +43,7 @@ from bot.core.values import (
 from bot.core.wording import Wording
 from bot.eventlog import EventLog
 from bot.people import Staff
-from bot.replies import Answering
+from bot.replies import Answering, Turns
 from bot.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.store.events import Done
 from bot.store.store import Store
@@ -84,6 +86,7 @@ class Inbox:
         self._store, self._understander, self._channels = store, understander, channels
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
         self._events, self._sessions, self._guesses = EventLog(store), Sessions(), pairing.Guesses()
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
         self._mine: set[tuple[str, str]] = set()  # events that this process has in hand
         self._faq = understander().faq  # for an apology when `understander` fails
@@ -131,31 +134,36 @@ class Inbox:
 
     async def _handle(self, event: Incoming, repeated: bool) -> None:
         started = time.perf_counter()
-        address = event.address
-        done = Done(address.channel, event.event_id, "failed", self._clock())
-        try:
-            if self._staff.is_staff(address):
-                done = replace(done, outcome=await self._staff.heard(event))
-            else:
-                answering = self._answering(event, repeated)
-                done = await self._converse(event, answering, done)
-        except Exception as err:  # the outermost step: the patient still gets the way to a person
-            log.error("event_failed", event_id=event.event_id, channel=address.channel, **_fault(err))
-            await self._apologise(event)
-        try:  # waits while the database is away: if we die meanwhile, the event is handled again
-            await self._events.add(replace(done, at=self._clock()))
-        except Exception as err:
-            log.error("event_not_recorded", event_id=event.event_id, **_fault(err))
+        async with AsyncExitStack() as turn:  # held until the answer is on record
+            done = await self._answer(event, repeated, turn)
+            try:  # waits while the database is away: if we die meanwhile, the event is handled again
+                await self._events.add(done)
+            except Exception as err:
+                log.error("event_not_recorded", event_id=event.event_id, **_fault(err))
         self._mine.discard(_name(event))
         log.info(
-            "handled", channel=address.channel, kind=event.kind, outcome=done.outcome, entry=done.entry,
+            "handled", channel=done.channel, kind=event.kind, outcome=done.outcome, entry=done.entry,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )  # fmt: skip
+
+    async def _answer(self, event: Incoming, repeated: bool, turn: AsyncExitStack) -> Done:
+        channel = event.address.channel
+        done = Done(channel, event.event_id, "failed", self._clock())
+        try:
+            if self._staff.is_staff(event.address):
+                return replace(done, outcome=await self._staff.heard(event))
+            return await self._converse(event, self._answering(event, repeated), done, turn)
+        except Exception as err:  # the outermost step: the patient still gets the way to a person
+            log.error("event_failed", event_id=event.event_id, channel=channel, **_fault(err))
+            await self._apologise(event)
+        return done
 
     def _answering(self, event: Incoming, repeated: bool) -> Answering:
         return Answering(self._store, self._channels[event.address.channel], event, repeated, self._sleep)
 
-    async def _converse(self, event: Incoming, answering: Answering, done: Done) -> Done:
+    async def _converse(
+        self, event: Incoming, answering: Answering, done: Done, turn: AsyncExitStack
+    ) -> Done:
         # gather
         event = enrol.as_link(event)
         session = self._sessions.of(event.address)
@@ -176,6 +184,8 @@ class Inbox:
                 context, decision = self._decide(event, meaning, session, known, understander)
         words = words_for(meaning, event, context, understander.faq)
         # apply
+        if decision.replies and not _is_danger(meaning):  # danger waits for nobody
+            await turn.enter_async_context(self._turns[event.address.channel].one())
         await self._apply(event, decision, session, words, context, answering)
         if other:
             await self._tell_other_chat(other, words)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot import sessions
+from bot import replies, sessions
 from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
 from intents.types import Match
@@ -91,6 +91,7 @@ async def test_nobody_waits_for_another_patients_platform(scene: Scene) -> None:
             await gate.wait()
         await plain(address, message, **more)
 
+    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=0.02)
     scene.channel.send = send  # type: ignore[method-assign]
     await scene.inbox.receive(scene.event("swollen", ANNA))
     await scene.inbox.receive(scene.event("swollen", BEN))
@@ -408,3 +409,54 @@ async def test_one_flood_does_not_silence_another_patient(scene: Scene) -> None:
     await scene.say("swollen", BEN)
 
     assert scene.channel.sent[-1][0] == BEN
+
+
+# --- one answer at a time, so that a kill leaves one in doubt
+
+
+async def in_flight(scene: Scene, people: int, seconds: float) -> int:
+    """The most answers that were under way at once when each send takes `seconds`."""
+    now, most = 0, 0
+
+    async def send(address: Address, message: Any, **more: Any) -> None:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(seconds)
+        now -= 1
+
+    scene.channel.send = send  # type: ignore[method-assign]
+    for n in range(people):
+        await scene.inbox.receive(scene.event("swollen", Address("fake", f"{n}")))
+    await scene.inbox.drain()
+    return most
+
+
+async def test_answers_leave_one_after_the_other(scene: Scene) -> None:
+    assert await in_flight(scene, 20, 0.002) == 1
+
+
+async def test_a_slow_platform_does_not_keep_the_others_waiting(scene: Scene) -> None:
+    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=0.02)
+
+    assert await in_flight(scene, 5, 0.2) > 1
+
+
+async def test_danger_waits_for_no_turn(scene: Scene) -> None:
+    gate, plain = asyncio.Event(), scene.channel.send
+
+    async def send(address: Address, message: Any, **more: Any) -> None:
+        if address == BEN:
+            await gate.wait()
+        await plain(address, message, **more)
+
+    scene.channel.send = send  # type: ignore[method-assign]
+    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=60)
+    await scene.inbox.receive(scene.event("swollen", BEN))
+    await scene.inbox.receive(scene.event("I cannot breathe", ANNA))
+    async with asyncio.timeout(5):
+        while not scene.channel.sent:
+            await asyncio.sleep(0)
+
+    assert "119" in scene.channel.texts[0]
+    gate.set()
+    await scene.inbox.drain()
