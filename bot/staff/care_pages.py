@@ -31,7 +31,7 @@ async def inbox(visit: Visit) -> web.StreamResponse:
     visit.site.desk.watched()
     return await visit.page(
         "inbox.html", alerts=rows, threads=rest, visits=visits, title=title, what=cards.what,
-        faq=visit.site.faq, signs=cards.SIGNS, pulse=_pulse(alerts, threads, len(visits)),
+        faq=visit.site.faq, pulse=_pulse(alerts, threads, len(visits)),
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
     visit.site.desk.watched()
     return await visit.page(
         "thread.html", thread=found, alert=alert, patient=patient, lines=lines, visits=visits, ended=ended,
-        title=title(found), what=cards.what, faq=faq, signs=cards.SIGNS, reasons=cards.REASONS, draft=draft,
+        title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
         pulse=pulse,
     )  # fmt: skip

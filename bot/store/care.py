@@ -195,7 +195,7 @@ class Care(Database):
         query = (
             select(talk)
             .where(talk.c.thread_id == thread_id)
-            .order_by(talk.c.at.desc(), talk.c.id.desc())
+            .order_by(talk.c.id.desc())
             .limit(limit)
         )
         with self.read() as db:

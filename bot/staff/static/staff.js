@@ -14,6 +14,9 @@ for (const field of document.querySelectorAll("[data-filter]")) {
   });
 }
 
+// On a phone the menu scrolls: show where we are.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // The end of a conversation is what matters.
 for (const talk of document.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
 

@@ -1,0 +1,326 @@
+"""The staff page as staff use it, in a real browser against the whole product: log in, care for a patient, mend an answer.
+
+Screenshots go to the folder SMILELINE_SHOTS when it is set.
+"""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from bot.app import App
+from bot.config import Settings
+from bot.core.reminders import plan
+from bot.core.values import Address
+from bot.staff.accounts import add_account
+from tests import helpers
+from tests.helpers import shipped_text
+from tests.staff_site import PASSWORD
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SHOTS = os.environ.get("SMILELINE_SHOTS")
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
+]
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[App]:
+    """The whole product on a free port, with no messenger but the chat page."""
+    helpers.understander()  # trained once for the run
+    (folder / "data").mkdir()
+    (folder / "data" / "cache").symlink_to(helpers.CACHE)
+    (folder / "faq.yaml").write_text(shipped_text(), encoding="utf-8")
+    settings = Settings(
+        faq=folder / "faq.yaml",
+        data_dir=folder / "data",
+        database_url=f"sqlite:///{folder}/data/s.db",  # type: ignore[arg-type]
+        http="127.0.0.1:0",
+        telegram_token=None,
+        line_token=None,
+        line_secret=None,
+    )
+    app = App(settings)
+    for name, role in (("Nurse Kim", "care"), ("Ada Admin", "admin"), ("Eda Editor", "editor")):
+        add_account(app.store, name, role, PASSWORD, app.clock())
+    async with app.running():
+        yield app
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[App]:
+    async with running(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+async def person(chromium: Browser, size: dict[str, int], complaints: list[str] | None = None) -> Page:
+    """Somebody with a browser of their own; what their console complains about is kept."""
+    context = await chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    if complaints is not None:
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+async def log_in(page: Page, app: App, name: str) -> None:
+    await page.goto(f"{app.web.address}/staff/")
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+async def chat(chromium: Browser, app: App, *words: str) -> Page:
+    """A patient on the chat page who says `words`, each after the answer to the one before."""
+    page = await person(chromium, PHONE)
+    await page.goto(app.web.address)
+    await expect(page.locator(".row.bot").first).to_be_visible()
+    for text in words:
+        await say(page, text)
+    return page
+
+
+async def say(page: Page, text: str) -> None:
+    before = await page.locator(".row.bot").count()
+    await page.locator("#text").fill(text)
+    await page.locator("#send").click()
+    await expect(page.locator(".row.bot").nth(before)).to_be_visible()
+
+
+async def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+async def heard(page: Page, text: str) -> None:
+    await expect(page.locator(".row.bot", has_text=text).last).to_be_visible()
+
+
+async def test_an_alert_is_handled_to_its_end(app: App, chromium: Browser) -> None:
+    complaints: list[str] = []
+    nurse = await person(chromium, DESKTOP, complaints)
+    await log_in(nurse, app, "Nurse Kim")
+    patient = await chat(chromium, app, "is swelling normal", "I have a fever of 39.5 and pus is coming out")
+    await heard(patient, "I have alerted the clinic's staff.")
+
+    await expect(nurse.locator(".card.alert.unread")).to_be_visible()
+    await shot(nurse, "inbox-desktop")
+    await nurse.locator(".card.alert").click()
+    await shot(nurse, "thread-unread-desktop")
+    await nurse.get_by_role("button", name="I have read it").click()
+    await heard(patient, "Nurse Kim of the clinic read this at")
+    await nurse.get_by_label("Your words to the patient").fill(
+        "Please come to the clinic now, we expect you."
+    )
+    await nurse.get_by_role("button", name="Send to the patient").click()
+    await heard(patient, "Please come to the clinic now, we expect you.")
+    await heard(patient, "A person from the clinic is writing to you now.")
+    await patient.locator("#text").fill("on my way")
+    await patient.locator("#send").click()
+    await expect(nurse.locator(".line.patient", has_text="on my way")).to_be_visible()
+    await shot(nurse, "thread-talk-desktop")
+    await shot(patient, "chat-relay-phone")
+    await nurse.get_by_role("button", name="Hand back to the bot").click()
+    await heard(patient, "I, the program, am back.")
+    await nurse.get_by_label("Reason for closing").select_option("visit")
+    await nurse.get_by_role("button", name="Close", exact=True).click()
+    await heard(patient, "The clinic has closed this alert.")
+    await nurse.goto(f"{app.web.address}/staff/")
+
+    await expect(nurse.get_by_text("No open alerts.")).to_be_visible()
+    assert app.store.open_alerts() == []
+    assert complaints == []
+
+
+async def test_a_visit_is_asked_for_and_confirmed(app: App, chromium: Browser) -> None:
+    nurse = await person(chromium, PHONE)
+    await log_in(nurse, app, "Nurse Kim")
+    patient = await chat(chromium, app)
+    await app.webchat.pressed(*await _chat_of(patient), "Book", "en")
+    await heard(patient, "Which day and time suit you")
+    await say(patient, "I would like to book a visit on Monday at 5 pm")
+    await heard(patient, "I have passed your request on.")
+
+    await nurse.goto(f"{app.web.address}/staff/visits")
+    await shot(nurse, "visits-phone")
+    await nurse.get_by_role("button", name="Confirm as asked").click()
+    await heard(patient, "Your visit is confirmed: “I would like to book a visit on Monday at 5 pm”")
+    await nurse.locator("summary").click()
+    await nurse.get_by_label("New day and time").fill("Tue 24 Nov, 10:30")
+    await nurse.get_by_role("button", name="Move", exact=True).click()
+
+    await heard(patient, "Your visit has been moved to Tue 24 Nov, 10:30.")
+    await shot(nurse, "visits-decided-phone")
+
+
+async def _chat_of(page: Page) -> tuple[str, str]:
+    [cookie] = [c for c in await page.context.cookies() if c["name"] == "smileline_chat"]
+    return str(cookie["value"]), "book"
+
+
+async def test_an_answer_is_mended_and_live_in_the_chat(app: App, chromium: Browser) -> None:
+    complaints: list[str] = []
+    editor = await person(chromium, DESKTOP, complaints)
+    await log_in(editor, app, "Eda Editor")
+    await expect(editor.get_by_role("heading", name="FAQ")).to_be_visible()
+    await editor.get_by_label("Search the entries").fill("makeup")
+    await editor.locator("a[href='/staff/faq/makeup']").click()
+    await editor.get_by_label("Label on buttons").fill("Make-up and creams, much too long")
+    answer = editor.get_by_label("Answer")
+    words = await answer.input_value()
+    await answer.fill("You may wear make-up again, MENDED.\n" + words)
+
+    await expect(editor.locator(".phone.telegram .said")).to_contain_text("MENDED")
+    await shot(editor, "entry-desktop")
+    await editor.get_by_role("button", name="Save and serve").click()
+    await expect(editor.get_by_text("Saved, and live.")).to_be_visible()
+    patient = await chat(chromium, app)
+    await app.webchat.pressed((await _chat_of(patient))[0], "entry:makeup", "Make-up", "en")
+
+    await heard(patient, "You may wear make-up again, MENDED.")
+    assert complaints == []
+    [line] = [line for _, line in app.store.audit_lines() if line.what == "faq.edited"]
+    assert (line.who, line.subject, line.detail) == ("Eda Editor", "makeup", "en")
+
+
+async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App, chromium: Browser) -> None:
+    editor = await person(chromium, DESKTOP)
+    await log_in(editor, app, "Eda Editor")
+    await editor.goto(f"{app.web.address}/staff/faq/makeup")
+    before = app.settings.faq.read_bytes()
+    await editor.get_by_label("Answer").fill("Ask {nobody} about it.")
+    await expect(editor.locator("#problems li").first).to_contain_text("nobody")
+    await shot(editor, "entry-problem-desktop")
+
+    await editor.get_by_role("button", name="Save and serve").click()
+
+    await expect(editor.get_by_role("alert")).to_contain_text("cannot go live")
+    await expect(editor.get_by_label("Answer")).to_have_value("Ask {nobody} about it.")
+    assert app.settings.faq.read_bytes() == before
+
+
+async def test_two_people_edit_at_once_and_nothing_is_lost(app: App, chromium: Browser) -> None:
+    first, second = await person(chromium, DESKTOP), await person(chromium, DESKTOP)
+    for page, name in ((first, "Eda Editor"), (second, "Ada Admin")):
+        await log_in(page, app, name)
+        await page.goto(f"{app.web.address}/staff/faq/makeup")
+        await page.get_by_label("Answer").fill(f"Words of {name}.")
+    await first.get_by_role("button", name="Save and serve").click()
+    await expect(first.get_by_text("Saved, and live.")).to_be_visible()
+
+    await second.get_by_role("button", name="Save and serve").click()
+
+    await expect(second.get_by_role("alert")).to_contain_text("changed by somebody else")
+    await expect(second.get_by_label("Answer")).to_have_value("Words of Ada Admin.")
+    assert "Words of Eda Editor." in app.settings.faq.read_text(encoding="utf-8")
+
+
+QUESTIONS = {
+    "en": "my temples hurt when I smile",
+    "ja": "笑うとこめかみが痛いです",
+    "ko": "웃을 때 관자놀이가 아파요",
+    "zh": "笑的时候太阳穴疼",
+}
+
+
+@pytest.mark.parametrize("language", QUESTIONS)
+async def test_a_question_is_tried_in_every_language(app: App, chromium: Browser, language: str) -> None:
+    if language not in app.faq.current.faq.languages:
+        pytest.skip(f"faq.yaml has no {language} yet")
+    page = await person(chromium, PHONE)
+    await log_in(page, app, "Eda Editor")
+    await page.goto(f"{app.web.address}/staff/try")
+
+    await page.get_by_label("As a patient would write it").fill(QUESTIONS[language])
+    await page.get_by_role("button", name="Try", exact=True).click()
+
+    await expect(page.locator("#result")).to_be_visible()
+    await expect(page.locator("#result table tbody tr").first).to_be_visible()
+    await expect(page.locator(".why li").first).to_be_visible()
+    await shot(page, f"try-{language}-phone")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def settle_in(app: App) -> None:
+    """A patient with a journey, questions without an answer, a visit, and verdicts on an answer."""
+    now, store, faq = app.clock(), app.store, app.faq.current.faq
+    date = now.date() - dt.timedelta(days=5)
+    anna = store.give_consent(Address("line", "U1"), now - dt.timedelta(days=5), "ja")
+    assert anna.id
+    planned = plan(faq.file.reminders.steps, date, faq.clinic.timezone)
+    store.set_procedure_date(anna.id, date, planned, now - dt.timedelta(days=5))
+    questions = (
+        ("can I play the trumpet", "en"),
+        ("When may I play trumpet again?", "en"),
+        ("アートメイクはいつから", "ja"),
+    )
+    for i, (text, language) in enumerate(questions):
+        store.record_unanswered(text, language, ("sport", "massage"), anna.id, now - dt.timedelta(hours=i))
+    thread = store.thread_of(anna.address, now, "ja")
+    store.request_appointment(thread.id, "火曜日の午後3時、頬のくぼみを見てほしいです", now)
+    for helpful in (True, True, False):
+        store.count_feedback("swelling", helpful, now.date())
+
+
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+async def test_every_page_fits_its_screen(app: App, chromium: Browser, width: str) -> None:
+    complaints: list[str] = []
+    page = await person(chromium, PHONE if width == "phone" else DESKTOP, complaints)
+    settle_in(app)
+    await log_in(page, app, "Ada Admin")
+    patient = await chat(chromium, app, "I have a fever of 39.5 and pus is coming out")
+    await heard(patient, "I have alerted the clinic")
+    places = ("", "visits", "patients", "try", "faq", "faq/swelling?lang=ja", "unanswered", "journey?lang=ko",
+              "deliveries", "figures", "audit", "threads/2", "patients/1")  # fmt: skip
+
+    for place in places:
+        answer = await page.goto(f"{app.web.address}/staff/{place}")
+        assert answer
+        assert answer.status == 200, place
+        await shot(page, f"page-{place.split('?')[0].replace('/', '-') or 'inbox'}-{width}")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+
+    assert complaints == []
+
+
+async def test_an_unanswered_question_becomes_a_phrasing_after_its_effect_was_seen(
+    app: App, chromium: Browser
+) -> None:
+    settle_in(app)
+    page = await person(chromium, DESKTOP)
+    await log_in(page, app, "Eda Editor")
+    await page.goto(f"{app.web.address}/staff/unanswered")
+    card = page.locator(".card", has_text="trumpet").first
+    await card.get_by_label("Entry").select_option("makeup")
+    await card.get_by_role("button", name="See what it changes").click()
+    await expect(page.get_by_role("heading", name="What this would change")).to_be_visible()
+    await shot(page, "effect-desktop")
+    before = app.settings.faq.read_text(encoding="utf-8")
+
+    await page.get_by_role("button", name="Add it, and serve").click()
+
+    await expect(page.get_by_text("and live.")).to_be_visible()
+    after = app.settings.faq.read_text(encoding="utf-8")
+    added = set(after.splitlines()) - set(before.splitlines())
+    assert len(added) == 1
+    assert "trumpet" in added.pop()
