@@ -317,7 +317,7 @@ async def test_the_digest_counts_and_names_what_did_not_help(clinic: Clinic) -> 
 
     text = await clinic.desk.digest.text(clinic.clock())
 
-    assert "1 questions: 100 % answered" in text
+    assert "1 question: 100 % answered" in text
     assert "1 still open" in text
     assert f"{clinic.faq.say(clinic.faq.entries['swelling'].label, 'en')} (1)" in text
     assert "fever" not in text

@@ -52,8 +52,8 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
     total = sum(asked.values())
     lines = ["📊 The last seven days"]
     lines.append(
-        f"{total} questions: {_share(asked['answer'], total)} answered, {_share(asked['choices'], total)} offered "
-        f"choices, {_share(asked['unknown'], total)} without an answer. {week.reminders_sent} reminders sent."
+        f"{_some(total, 'question')}: {_share(asked['answer'], total)} answered, {_share(asked['choices'], total)} offered "
+        f"choices, {_share(asked['unknown'], total)} without an answer. {_some(week.reminders_sent, 'reminder')} sent."
     )
     read = (
         f", read after {week.alert_minutes:.0f} minutes on average" if week.alert_minutes is not None else ""
@@ -76,6 +76,10 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
             f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered."
         )
     return "\n".join(lines)
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _share(part: int, total: int) -> str:
