@@ -245,7 +245,8 @@ def _margin(faq: Faq, asked: list[Asked]) -> Iterator[Problem]:
 
 def _trips_danger(faq: Faq, asked: list[Asked]) -> Iterator[Problem]:
     for item in asked:
-        if item.meaning.outcome == "danger":
+        # Under an urgent entry a report may stand: the danger reply says the same, and staff are alerted.
+        if item.meaning.outcome == "danger" and item.entry.urgency in ("routine", "call"):
             message = (
                 f'"{item.text}" raises the alarm {item.meaning.red_flag}: nobody is shown the answer; '
                 "ask it in general words, not as a report"

@@ -228,7 +228,8 @@ def test_every_question_finds_its_own_entry_first(
     for entry in faq.file.entries:
         for question in entry.questions[language]:
             meaning = understander.understand(question, language)
-            if not meaning.matches or meaning.matches[0].id != entry.id or meaning.outcome == "danger":
+            alarm = meaning.outcome == "danger" and entry.urgency in ("routine", "call")
+            if not meaning.matches or meaning.matches[0].id != entry.id or alarm:
                 wrong.append((entry.id, question, meaning.outcome, meaning.red_flag))
 
     assert wrong == []

@@ -11,7 +11,7 @@ from intents.strict_yaml import Problem
 from intents.types import Match, Understanding
 from intents.understand import Understander
 from intents.wordcheck import doses, english_left, medicines, reading_grade, traditional_left
-from tests.small_faq import small_text
+from tests.small_faq import FEW, small_text
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -117,11 +117,30 @@ def test_question_that_raises_an_alarm_is_named() -> None:
     assert "raises the alarm rapid_swelling" in found[0].message
 
 
-def test_real_understander_finds_a_report_among_questions(understander: Understander) -> None:
-    report = "my face is swelling up fast and I can't breathe"
-    faq = edited(f'- "{first_question("swelling")}"', f'- "{report}"')
-    found = lint(faq, TODAY, understander.with_faq(faq).understand)
+def test_report_under_an_urgent_entry_is_no_mistake() -> None:
+    faq = load(small_text((*FEW, "severe_pain")))
+    question = faq.entries["severe_pain"].questions["en"][0]
+    danger = meant(question, "danger", ("severe_pain", 0.9), flag="severe_pain")
 
+    assert warnings(faq, "danger-question", {question: danger}) == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "my face is swelling up fast and I can't breathe",
+        "one side of my face is drooping since this morning",
+        "pus is coming out and I have a fever of 39",
+    ],
+)
+def test_report_that_staff_put_under_a_routine_entry_still_alarms_and_is_named(
+    report: str, understander: Understander
+) -> None:
+    faq = edited(f'- "{first_question("swelling")}"', f'- "{report}"')
+    ready = understander.with_faq(faq)
+    found = lint(faq, TODAY, ready.understand)
+
+    assert ready.understand(report, "en").outcome == "danger"
     assert [w.rule for w in found if report in w.message] == ["danger-question"]
 
 
