@@ -262,6 +262,8 @@ class Inbox:
         """All that must be asked of the store, in one visit to a worker thread."""
         store, now, address = self._store, self._clock(), event.address
         patient = store.patient(address)
+        if patient and event.kind != "left":
+            store.came_back(address)
         typed = typed_label(event.text, session.last_buttons)
         payload, code = enrol.asked_for(event, typed), pairing.typed_code(event, typed)
         return Known(

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from bot.core.values import Address, Incoming
 from bot.inbox import Inbox
+from bot.store.schema import addresses, patients
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
@@ -113,3 +115,10 @@ def scene(scene_folder: Path, faq: Faq) -> Iterator[Scene]:
     store.upgrade()
     yield Scene(store, faq)
     store.close()
+
+
+def push_channel(store: Store, patient_id: int | None) -> str | None:
+    """Where this patient's reminders go."""
+    preferred = select(addresses.c.channel).join(patients, patients.c.push_address_id == addresses.c.id)
+    with store.read() as db:
+        return db.execute(preferred.where(patients.c.id == patient_id)).scalar()

@@ -15,7 +15,7 @@ from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
 from intents.types import Match
 from intents.understand import Understander
-from tests.scene import ANNA, BEN, Scene
+from tests.scene import ANNA, BEN, Scene, push_channel
 
 
 def bytes_in(folder: Path) -> bytes:
@@ -272,6 +272,16 @@ async def test_a_patient_who_blocked_us_is_not_written_to_again(scene: Scene) ->
         assert db.execute("SELECT reachable, reason FROM addresses").fetchall() == [(0, "blocked")]
     db.close()
     assert scene.unhandled() == []
+
+
+@pytest.mark.parametrize("back", [{"kind": "joined"}, {"text": "hello again"}])
+async def test_a_patient_who_is_back_gets_reminders_again(scene: Scene, back: dict[str, Any]) -> None:
+    await scene.enrol()
+    await scene.receive(scene.event(kind="left"))
+    gone = push_channel(scene.real, 1)
+    await scene.receive(scene.event(**back))
+
+    assert (gone, push_channel(scene.real, 1)) == (None, "fake")
 
 
 async def test_a_fault_of_the_channel_itself_still_ends_the_event(scene: Scene) -> None:

@@ -8,18 +8,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
 
 from bot.core import pairing
 from bot.core.reminders import plan
 from bot.core.values import Address, Incoming, OpenAlert
 from bot.outbox import Outbox
-from bot.store.schema import addresses, patients
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.fakes import FakeChannel
 from tests.helpers import NOW
-from tests.scene import ANNA, Scene
+from tests.scene import ANNA, Scene, push_channel
 
 LINE = Address("line", "U-anna")
 STRANGER = Address("line", "U-stranger")
@@ -51,13 +49,6 @@ def said(scene: Scene) -> list[tuple[Address, str]]:
 def patient_id(store: Store, who: Address) -> int | None:
     patient = store.patient(who)
     return patient.id if patient else None
-
-
-def push_channel(store: Store, patient_id: int | None) -> str | None:
-    """Where this patient's reminders go."""
-    preferred = select(addresses.c.channel).join(patients, patients.c.push_address_id == addresses.c.id)
-    with store.read() as db:
-        return db.execute(preferred.where(patients.c.id == patient_id)).scalar()
 
 
 # --- the code

@@ -66,6 +66,15 @@ class Pairings(Patients):
             assert patient is not None
             return patient, Address(found.channel, self._vault.unseal(found.chat_sealed, PLACE))
 
+    def came_back(self, address: Address) -> bool:
+        """Whoever writes can be written to: what was held because `address` failed goes on. True when it had failed."""
+        away = select(addresses.c.id).where(self._here(address), addresses.c.reachable.is_(False))
+        with self.read() as db:
+            if db.execute(away).scalar() is None:
+                return False
+        self.mark_reachable(address)
+        return True
+
     def _here(self, address: Address) -> ColumnElement[bool]:
         return and_(addresses.c.channel == address.channel, addresses.c.chat_mac == self.mac(address))
 
