@@ -21,6 +21,7 @@ from bot.core import enrol
 from bot.core.values import Address, Enrol, Incoming
 from bot.store.store import Store
 from intents.faq import Faq
+from tests import channel_fakes
 from tests.helpers import NOW, ROOT
 from tests.peers import bot_api, line_api
 from tests.scene import ANNA, BEN, Scene
@@ -346,3 +347,39 @@ def _key(folder: Path) -> bytes:
     from bot.store.crypto import load_key
 
     return load_key(None, folder)
+
+
+# --- over the platforms' wire
+
+
+async def test_a_tap_in_telegram_enrols(scene: Scene, payload: str) -> None:
+    async with bot_api.BotApiServer() as server:
+        channel = channel_fakes.telegram_channel(server.url)
+        scene.inbox._channels["telegram"] = channel
+        await channel.start(scene.inbox.receive)
+        await server.say(channel_fakes.CHAT, f"/start {payload}")
+        await server.seen(lambda: server.texts(channel_fakes.CHAT))
+        await server.tap(channel_fakes.CHAT, scene.faq.message("btn_agree", "ja"))
+        await server.seen(lambda: len(server.texts(channel_fakes.CHAT)) == 2)
+        await channel.stop()
+        await scene.inbox.drain()
+
+    patient = scene.real.patient(Address("telegram", str(channel_fakes.CHAT)))
+    assert patient
+    assert (patient.procedure_date, patient.language, patient.timezone) == (DATE, "ja", "Asia/Seoul")
+    assert server.violations == []
+
+
+async def test_the_words_that_lines_link_types_enrol(scene: Scene, payload: str) -> None:
+    async with channel_fakes.line() as person:
+        await person.channel.start(scene.inbox.receive)
+        scene.inbox._channels["line"] = person.channel
+        await person.say(unquote(urlparse(enrol.line_link("@123abcde", payload)).query))
+        await scene.inbox.drain()
+        await person.tap(scene.faq.message("btn_agree", "ja"))
+        await scene.inbox.drain()
+
+        patient = scene.real.patient(person.address)
+        assert patient
+        assert (patient.procedure_date, patient.language) == (DATE, "ja")
+        assert person.violations() == []
