@@ -72,6 +72,7 @@ async def clinic(tmp_path: Path, faq: Faq) -> AsyncIterator[Clinic]:
         opened = Clinic(telegram, store, faq)
         await opened.channel.start(opened.inbox.receive)
         yield opened
+        await opened.inbox.drain()
         await opened.channel.stop()
         await opened.inbox.drain()
         await opened.channel.stop()
