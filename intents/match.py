@@ -127,6 +127,7 @@ class Matcher:
             for text in texts
         ]
         questions.sort(key=lambda row: row[0])
+        self._staff_words = frozenset(word for _, text, _ in questions for word in words(fold(text)))
         self.vectoriser = model.vectoriser.extended([row[2] for row in questions])
         vectors = self.vectoriser.matrix([row[2] for row in questions])
         self.staff = PhraseIndex.of(vectors, [row[1] for row in questions], [row[0] for row in questions])
@@ -135,11 +136,13 @@ class Matcher:
         self._staff_starts = np.array(starts, np.intp)
         self.ids = frozenset(faq.entries)
 
+    def _repair(self, word: str) -> str:
+        """The staff's own words are no slips, even when the library does not know them."""
+        return word if word in self._staff_words else self.speller.repair(word)
+
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        changes = tuple(
-            (word, mended) for word in words(text.text) if (mended := self.speller.repair(word)) != word
-        )
-        return extract(text.text, self.lexicon.find, self.speller.repair), changes
+        changes = tuple((word, mended) for word in words(text.text) if (mended := self._repair(word)) != word)
+        return extract(text.text, self.lexicon.find, self._repair), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         features, corrected = self.features(text)

@@ -12,9 +12,10 @@ from intents.lexicon import Lexicon
 from intents.match import Evidence
 from intents.text import Normalised
 
-ALARM = 0.18  # probability of danger from which a plain statement raises the alarm
-ALARM_MARKED = 0.36  # the same where words make it a question, a denial or a memory
-CLEAR = 0.07  # share that at least one sign has by itself; less is a vague unease about everything
+ALARM = 0.20  # probability of danger from which a plain statement raises the alarm
+ALARM_MARKED = 0.34  # the same where words make it a question, a denial or a memory
+CLEAR = 0.07  # share that one sign has by itself; below STRONG, less is a vague unease about everything
+STRONG = 0.33  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
 
@@ -39,7 +40,7 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     marks = lexicon.marks(text.text)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
-    if evidence.danger >= alarm and share >= CLEAR:
+    if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):
         return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
     if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
         return Verdict(FEVER, (f"{why}: a temperature of fever",))

@@ -20,9 +20,10 @@ from intents.types import Match, Service, Understanding
 
 ANSWER = 0.55  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
+VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5
-WARY = 0.10  # probability of danger from which nothing routine is answered outright
+WARY = 0.08  # probability of danger from which nothing routine is answered outright
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class Understander:
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]
     ) -> Understanding:
         confidence = self.brain.confidence.of(evidence.measures())
+        if evidence.nearest >= VERBATIM:
+            confidence = max(confidence, evidence.nearest)
         why = (
             *why,
             f"confidence {confidence:.2f}",
