@@ -58,6 +58,8 @@ def change(store: Store, effect: Effect, patient: Patient, faq: Faq, now: dt.dat
         case EraseAll():
             if patient.id:
                 store.erase(patient.id)
+            else:  # an alert or a visit request may be kept without consent
+                store.erase_visitor(patient.address)
             return Patient(patient.address, language=patient.language, traditional=patient.traditional)
         case Unreachable():
             store.mark_unreachable(patient.address, "left")

@@ -268,6 +268,15 @@ async def test_patients_cannot_press_the_staffs_buttons(clinic: Clinic) -> None:
     assert len(clinic.store.open_alerts()) == 1
 
 
+async def test_a_visitor_who_never_agreed_can_delete_what_an_alert_kept(clinic: Clinic) -> None:
+    await clinic.say("I have a fever of 39.5 and pus")
+
+    await clinic.press("delete:yes")
+
+    assert clinic.store.open_alerts() == []
+    assert clinic.store.recent_threads() == []
+
+
 # --- was this helpful?
 
 

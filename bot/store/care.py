@@ -192,12 +192,7 @@ class Care(Database):
 
     def lines(self, thread_id: int, limit: int = TALK_KEPT) -> list[Line]:
         """The end of a conversation, in order."""
-        query = (
-            select(talk)
-            .where(talk.c.thread_id == thread_id)
-            .order_by(talk.c.id.desc())
-            .limit(limit)
-        )
+        query = select(talk).where(talk.c.thread_id == thread_id).order_by(talk.c.id.desc()).limit(limit)
         with self.read() as db:
             found = [
                 Line(r.at, r.who, self._vault.unseal(r.text_sealed, _TEXT), r.name) for r in db.execute(query)

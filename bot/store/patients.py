@@ -252,6 +252,14 @@ class Patients(Database):
             )  # the rest goes by ON DELETE CASCADE
         self.empty_log()
 
+    def erase_visitor(self, address: Address) -> None:
+        """The same for somebody who never agreed to be kept: alerts and conversations hang on the address only."""
+        mac = self.mac(address)
+        with self.write() as db:
+            for table in (alerts, threads):
+                db.execute(delete(table).where(table.c.channel == address.channel, table.c.chat_mac == mac))
+        self.empty_log()
+
     def empty_log(self) -> None:
         """SQLite: carry the write-ahead log into the file and cut it to nothing. PostgreSQL: nothing (its
         vacuum does).
