@@ -59,8 +59,10 @@ def by_language(understander: Understander) -> None:
     print("\naccuracy on the labelled questions (%), none of which is in the library")
     rows = [["", *LANGUAGES]]
     reports = {language: evaluate(labelled(language), understander.understand)[0] for language in LANGUAGES}
-    for name in reports["en"].figures:
-        rows.append([name, *(f"{reports[lang].figures[name].percent:.1f}" for lang in LANGUAGES)])
+    rows += [
+        [name, *(f"{reports[lang].figures[name].percent:.1f}" for lang in LANGUAGES)]
+        for name in reports["en"].figures
+    ]
     table(rows)
 
 

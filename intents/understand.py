@@ -136,7 +136,11 @@ class Understander:
         if talk and sum(evidence.small_talk.values()) >= SMALL_TALK and evidence.danger < WARY:
             return result("smalltalk", small_talk=talk[0])
         threshold = self._threshold(matches)
-        wary = evidence.danger >= WARY and URGENCIES.index(urgency) < URGENCIES.index("urgent")
+        wary = (
+            evidence.danger >= WARY
+            and evidence.nearest < VERBATIM
+            and URGENCIES.index(urgency) < URGENCIES.index("urgent")
+        )
         if confidence >= threshold and not wary:
             return result("answer", urgency)
         if confidence >= CHOICES or evidence.danger >= WARY:

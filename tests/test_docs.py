@@ -71,16 +71,23 @@ def test_the_example_of_an_error_in_the_readme_is_what_the_loader_says() -> None
 
 @pytest.mark.slow
 def test_python_m_bot_is_the_same_as_the_console_script() -> None:
-    done = subprocess.run([sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
 
     assert "smileline" in done.stdout.lower() or "Usage" in done.stdout
 
 
 def test_no_committed_file_names_a_path_of_a_developers_machine() -> None:
-    files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True).stdout.split("\n")
+    files = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.split("\n")
     for name in filter(None, files):
         path = ROOT / name
-        if path.suffix in (".py", ".md", ".yaml", ".toml", ".lock", ".html", ".js", ".css", "") and path.exists():
+        if (
+            path.suffix in (".py", ".md", ".yaml", ".toml", ".lock", ".html", ".js", ".css", "")
+            and path.exists()
+        ):
             text = path.read_text(encoding="utf-8", errors="replace")
 
             assert "/wo" + "rk/" not in text, name

@@ -147,7 +147,12 @@ def open_engine(url: str) -> Engine:
         # An INSERT ... DO NOTHING is asked for its rowcount (who was first?), which is -1 unless it is preserved.
         kept = {"preserve_rowcount": True}
         return create_engine(
-            url_, pool_pre_ping=True, pool_size=8, max_overflow=8, connect_args=options, execution_options=kept
+            url_,
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            connect_args=options,
+            execution_options=kept,
         )
     raise StoreSettingsError(_WANTED.format(came=f'"{parsed.drivername}"'))
 
