@@ -123,7 +123,7 @@ async def test_an_alert_is_handled_to_its_end(app: App, chromium: Browser) -> No
     patient = await chat(chromium, app, "is swelling normal", "I have a fever of 39.5 and pus is coming out")
     await heard(patient, "I have alerted the clinic's staff.")
 
-    await expect(nurse.locator(".card.alert.unread")).to_be_visible()
+    await expect(nurse.locator(".card.alert.unread")).to_be_visible(timeout=15_000)
     await shot(nurse, "inbox-desktop")
     await nurse.locator(".card.alert").click()
     await shot(nurse, "thread-unread-desktop")
@@ -137,7 +137,7 @@ async def test_an_alert_is_handled_to_its_end(app: App, chromium: Browser) -> No
     await heard(patient, "A person from the clinic is writing to you now.")
     await patient.locator("#text").fill("on my way")
     await patient.locator("#send").click()
-    await expect(nurse.locator(".line.patient", has_text="on my way")).to_be_visible()
+    await expect(nurse.locator(".line.patient", has_text="on my way")).to_be_visible(timeout=15_000)
     await shot(nurse, "thread-talk-desktop")
     await shot(patient, "chat-relay-phone")
     await nurse.get_by_role("button", name="Hand back to the bot").click()

@@ -51,7 +51,11 @@ def ask_helpful(message: Message, entry: Entry, words: Wording) -> Message:
         button(words, "btn_helpful", f"good:{entry.id}"),
         button(words, "btn_not_helpful", f"bad:{entry.id}"),
     )
-    return Message(f"{message.text}\n\n{words('helpful_ask')}", (*message.buttons, *buttons), message.picker)
+    related = words("related")
+    above = message.text.removesuffix(related).rstrip()
+    below = [related] if message.text.endswith(related) else []
+    text = "\n\n".join([above, words("helpful_ask"), *below])
+    return Message(text, (*message.buttons, *buttons), message.picker)
 
 
 def thank(helpful: bool, entry_id: str, words: Wording) -> Decision:
