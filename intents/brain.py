@@ -18,6 +18,7 @@ from intents.confidence import Confidence
 from intents.features import extract, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
+from intents.library import version as library_version
 from intents.match import Evidence, PhraseIndex, rank
 from intents.model import Model, Progress, quiet
 from intents.script import HanScript
@@ -25,6 +26,8 @@ from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import Vectoriser
 
+FEATURES = 240_000  # kept after training
+ALARM_COUNTS = 4  # how much more a feature's weight for danger counts when features are chosen
 TRIAL_EPOCHS = 2  # enough to see how often the model is right
 HELD_OUT = 5  # one line in five tells how sure to be; it is trained on afterwards
 FORMAT = 5
@@ -56,15 +59,19 @@ class Brain:
         y = np.array([target[label] for label in labels])
 
         vectoriser, matrix = Vectoriser.fit(extracted, labels)
-        kept = np.array([_fold_of(item) != 0 for item in folded])
+        trained_on = np.array([_fold_of(item) != 0 for item in folded])
         trial = model.train(
-            matrix[kept], y[kept], len(target), progress, "learning how sure to be", TRIAL_EPOCHS
+            matrix[trained_on], y[trained_on], len(target), progress, "learning how sure to be", TRIAL_EPOCHS
         )
-        confidence = _calibrate(matrix, trial, labels, kept, library, vectoriser, extracted)
+        confidence = _calibrate(matrix, trial, labels, trained_on, library, vectoriser, extracted)
         weights = model.train(matrix, y, len(target), progress, "learning the phrasings")
         dangers = np.array([label.startswith("!") for label in labels], np.int64)
         alarm = model.train(matrix, dangers, 2, progress, "learning the danger signs")
-        ranked = Model(library.labels, vectoriser, weights.astype(np.float16), alarm[:, 1] - alarm[:, 0])
+        kept = _telling(weights, alarm)
+        vectoriser, matrix = vectoriser.only(kept), _unit_rows(matrix[:, kept])
+        ranked = Model(
+            library.labels, vectoriser, weights[kept].astype(np.float16), alarm[kept, 1] - alarm[kept, 0]
+        )
         order = sorted(range(len(labels)), key=labels.__getitem__)
         index = PhraseIndex.of(
             matrix[order], [library.lines[i].text for i in order], [labels[i] for i in order]
@@ -75,6 +82,17 @@ class Brain:
 
     def speller(self) -> Speller:
         return Speller(self.counts.items())
+
+
+def _telling(weights: vectors.Floats, alarm: vectors.Floats) -> vectors.Ints:
+    """The columns that say most, in order; the rest cost memory and change next to nothing."""
+    say = np.abs(weights).max(1) + ALARM_COUNTS * np.abs(alarm).max(1)
+    return np.sort(np.argsort(-say, kind="stable")[:FEATURES]).astype(np.int32)
+
+
+def _unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
+    return sp.csr_matrix(sp.diags(1 / np.maximum(lengths, 1e-6)).astype(np.float32) @ matrix)
 
 
 def _fold_of(item: str) -> int:
@@ -117,26 +135,29 @@ def _calibrate(
 # --- the cache
 
 
-def load_or_train(library: Library, cache: Path | None = None, progress: Progress = quiet) -> Brain:
-    """The brain for `library`: from `cache` (a folder) when it was trained before, else trained and kept there.
+def load_or_train(
+    library: Library | None = None, cache: Path | None = None, progress: Progress = quiet
+) -> Brain:
+    """The brain for `library` (None: the shipped one): from `cache` (a folder) when it was trained before, else trained.
 
     A cache that cannot be read or written is no error: training again is only slower.
     """
-    path = cache / f"brain-{_version(library)}.npz" if cache else None
+    version = library.version if library else library_version()
+    path = cache / f"brain-{_version(version)}.npz" if cache else None
     if path and path.exists():
         try:
             return _read(path)
         except (OSError, ValueError, KeyError):
             progress("the cached model cannot be read; training again", 0.0)
-    brain = Brain.train(library, progress)
+    brain = Brain.train(library or Library.load(), progress)
     if path:
         _write(brain, path)
     return brain
 
 
-def _version(library: Library) -> str:
+def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
-    digest = hashlib.sha256(f"{FORMAT} {library.version}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {library}".encode())
     for module in (features, lexicon, model, scope, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())

@@ -38,17 +38,26 @@ class Library:
     @staticmethod
     def load(folder: Path = FOLDER) -> "Library":
         """Read all files under `folder`. Raises ValueError naming the file when one is broken."""
-        digest, lines = hashlib.sha256(), []
-        for kind in KINDS:
-            for path in sorted((folder / kind).glob("*.yaml")):
-                raw = path.read_bytes()
-                digest.update(path.name.encode() + raw)
-                try:
-                    lines += _READERS[kind](yaml.load(raw, Loader=_Loader), path.stem)  # noqa: S506 - strings only
-                except (yaml.YAMLError, AttributeError, TypeError, KeyError) as err:
-                    raise ValueError(f"{path} cannot be read: {err}") from err
+        lines: list[Line] = []
+        for kind, path in _files(folder):
+            try:
+                lines += _READERS[kind](yaml.load(path.read_bytes(), Loader=_Loader), path.stem)  # noqa: S506 - strings only
+            except (yaml.YAMLError, AttributeError, TypeError, KeyError) as err:
+                raise ValueError(f"{path} cannot be read: {err}") from err
         unique = tuple(dict.fromkeys(lines))
-        return Library(unique, digest.hexdigest()[:16], tuple(sorted({line.label for line in unique})))
+        return Library(unique, version(folder), tuple(sorted({line.label for line in unique})))
+
+
+def version(folder: Path = FOLDER) -> str:
+    """A hash of all files, without parsing them."""
+    digest = hashlib.sha256()
+    for _, path in _files(folder):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    return [(kind, path) for kind in KINDS for path in sorted((folder / kind).glob("*.yaml"))]
 
 
 def _phrases(data: dict[str, list[str]], language: str) -> list[Line]:

@@ -54,8 +54,12 @@ def _tables() -> tuple[dict[int, str], frozenset[str], frozenset[str]]:
     to_simple: Any = opencc.OpenCC("t2s")
     to_traditional: Any = opencc.OpenCC("s2t")
     han = "".join(chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)))
-    simple = {a: b for a in han if (b := to_simple.convert(a)) != a and len(b) == 1}
-    only_simplified = frozenset(a for a in han if to_traditional.convert(a) != a and a not in simple)
+    lines = "\n".join(han)  # one call for all characters
+    simple = {
+        a: b for a, b in zip(han, to_simple.convert(lines).split("\n"), strict=True) if a != b and len(b) == 1
+    }
+    pairs = zip(han, to_traditional.convert(lines).split("\n"), strict=True)
+    only_simplified = frozenset(a for a, b in pairs if a != b and a not in simple)
     return {ord(a): b for a, b in simple.items()}, frozenset(simple), only_simplified
 
 

@@ -12,8 +12,8 @@ from intents.lexicon import Lexicon
 from intents.match import Evidence
 from intents.text import Normalised
 
-ALARM = 0.20  # probability of danger from which a plain statement raises the alarm
-ALARM_MARKED = 0.34  # the same where words make it a question, a denial or a memory
+ALARM = 0.19  # probability of danger from which a plain statement raises the alarm
+ALARM_MARKED = 0.32  # the same where words make it a question, a denial or a memory
 CLEAR = 0.07  # share that one sign has by itself; below STRONG, less is a vague unease about everything
 STRONG = 0.33  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
 FEVER = "fever_infection"

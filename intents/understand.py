@@ -40,7 +40,7 @@ class Understander:
         faq: Faq, cache: Path | None = None, progress: Progress = quiet, library: Library | None = None
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
-        brain = load_or_train(library or Library.load(), cache, progress)
+        brain = load_or_train(library, cache, progress)
         matcher = Matcher(brain.model, brain.speller(), brain.lexicon, brain.phrases, faq)
         services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
         return Understander(faq, brain, matcher, services)

@@ -65,6 +65,12 @@ class Vectoriser:
         weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
         return Vectoriser(self.index, weights, self.rarest, extra)
 
+    def only(self, columns: Ints) -> "Vectoriser":
+        """A vectoriser with these columns alone, in this order."""
+        place = {int(old): new for new, old in enumerate(columns)}
+        index = {key: place[i] for key, i in self.index.items() if i in place}
+        return Vectoriser(index, self.weights[columns], self.rarest)
+
     @property
     def width(self) -> int:
         return len(self.weights)
