@@ -23,7 +23,7 @@ from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
 from bot.staff.site import Site
 from bot.store.crypto import load_key
-from bot.store.store import Store
+from bot.store.store import Store, StoreError
 from bot.web import WebServer
 from intents.faq import Faq
 from intents.model import Progress, quiet
@@ -178,12 +178,26 @@ class App:
             await self.web.stop()
             self.store.close()
 
+    async def _keep_house(self) -> None:
+        """Once a day, throw away what has served its time; a failure waits for the next day."""
+        while True:
+            try:
+                gone = await asyncio.to_thread(self.store.prune, self.clock())
+                log.info("pruned", rows=gone)
+            except StoreError as err:
+                log.warning("prune_failed", error=type(err).__name__)
+            await asyncio.sleep(24 * 3600)
+
     async def serve(self) -> None:
         """Run until SIGTERM or Ctrl-C."""
         stop = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
         async with self.running():
-            watching = asyncio.create_task(self.faq.watch(self.staff.tell))
+            beside = [
+                asyncio.create_task(self.faq.watch(self.staff.tell)),
+                asyncio.create_task(self._keep_house()),
+            ]
             await stop.wait()
-            watching.cancel()
+            for task in beside:
+                task.cancel()

@@ -236,7 +236,7 @@ def test_other_numbers_are_no_fever(text: str) -> None:
 # --- the regression gate: figures on the labelled questions, none of which is in the library
 
 GATE: dict[str, Callable[[float], bool]] = {
-    "top1": lambda percent: percent >= 85,
+    "top1": lambda percent: percent >= 84,
     "top3": lambda percent: percent >= 94,
     "answered_wrong": lambda percent: percent <= 5,
     "out_of_scope_answered": lambda percent: percent <= 8,

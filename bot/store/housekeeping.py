@@ -2,12 +2,12 @@
 
 import datetime as dt
 
-from sqlalchemy import Table, delete
+from sqlalchemy import Table, delete, select
 from sqlalchemy.sql import ColumnElement
 
 from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import Patients
-from bot.store.schema import alerts, events, notices, unanswered
+from bot.store.schema import alerts, events, notices, patients, procedures, unanswered
 
 EVENTS_KEPT = dt.timedelta(
     days=30
@@ -15,6 +15,7 @@ EVENTS_KEPT = dt.timedelta(
 NOTICES_KEPT = dt.timedelta(days=90)
 UNANSWERED_KEPT = dt.timedelta(days=180)
 ALERTS_KEPT = dt.timedelta(days=365)
+PATIENTS_KEPT = dt.timedelta(days=396)  # 13 months after the last procedure, as the privacy text promises
 LINKS_KEPT = dt.timedelta(days=60)  # after their end, to tell "too old" from "never ours"
 # Tables that hold what names a person, if only sealed; `reminders` is large and holds none of it.
 PERSONAL = (
@@ -47,9 +48,19 @@ class Housekeeping(Patients):
             (pairings, pairings.c.expires_at < now),
         ]
         gone = sum(self._delete_in_pages(table, which) for table, which in old)
+        for patient_id in self._long_recovered(now - PATIENTS_KEPT):
+            self.erase(patient_id)
+            gone += 1
         self.empty_log()
         self._vacuum()
         return gone
+
+    def _long_recovered(self, before: dt.datetime) -> list[int]:
+        """Patients who agreed, and had their last procedure, before that day."""
+        recent = select(procedures.c.patient_id).where(procedures.c.date >= before.date())
+        query = select(patients.c.id).where(patients.c.consent_at < before, patients.c.id.not_in(recent))
+        with self.read() as db:
+            return list(db.execute(query).scalars())
 
     def _delete_in_pages(self, table: Table, which: ColumnElement[bool]) -> int:
         gone = 0
