@@ -12,6 +12,8 @@ from bot.core.values import Button, DatePicker, Message
 from tests import channel_fakes
 from tests.channel_fakes import FaultyPerson, Person
 
+pytestmark = pytest.mark.slow
+
 FAULTY = {
     "telegram by polling": channel_fakes.telegram_polling,
     "telegram by webhook": channel_fakes.telegram_webhook,

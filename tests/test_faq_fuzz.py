@@ -18,6 +18,8 @@ from intents.understand import Understander
 from tests.helpers import NOW, shipped_text
 from tests.small_faq import small_text
 
+pytestmark = pytest.mark.slow
+
 EDITS = int(os.environ.get("SMILELINE_FUZZ_EDITS", "2000"))
 SEED = int(os.environ.get("SMILELINE_FUZZ_SEED", "20261123"))
 BATCHES = 10  # so that workers share them

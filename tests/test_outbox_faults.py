@@ -23,6 +23,8 @@ from intents.faq import Faq
 from tests.databases import KEY
 from tests.outbox_fakes import Clinic, FakeChannel, at
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

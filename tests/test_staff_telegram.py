@@ -19,6 +19,8 @@ from tests.databases import KEY
 from tests.peers.bot_api import TOKEN, BotApiServer
 from tests.test_appointments import Reader
 
+pytestmark = pytest.mark.slow
+
 STAFF, ANNA, BEN = -100_500, 77, 78
 
 

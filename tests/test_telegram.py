@@ -15,6 +15,8 @@ from tests import channel_fakes
 from tests.channel_fakes import CHAT, Kept, TelegramPerson, telegram_channel
 from tests.peers import bot_api
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2026, 11, 20)
 PICKER = DatePicker("Pick a day", DAY - dt.timedelta(days=90), DAY + dt.timedelta(days=30), DAY)
 GROUP = -10077
