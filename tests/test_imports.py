@@ -12,7 +12,7 @@ from tests.helpers import ROOT
 LAYERS = (
     ("bot.__main__",),
     ("bot.app", "bot.terminal", "bot.commands"),
-    ("bot.web", "bot.inbox", "bot.outbox", "bot.staff", "bot.staffdesk", "bot.live"),
+    ("bot.web", "bot.inbox", "bot.outbox", "bot.staff", "bot.live"),
     ("bot.channels", "bot.store", "bot.config", "bot.logs"),
     ("bot.core",),
     ("intents",),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot import replies, sessions
 from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
+from bot.inbox import replies, sessions
 from intents.types import Match
 from intents.understand import Understander
 from tests.scene import ANNA, BEN, Scene, push_channel

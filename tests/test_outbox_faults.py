@@ -16,9 +16,9 @@ from sqlalchemy.exc import OperationalError
 from bot.channels.port import SendFailed
 from bot.core.values import Address
 from bot.outbox import Outbox
+from bot.outbox.watchman import JUMP_SECONDS, SETTLE_SECONDS, ClockGuard
 from bot.store.deliveries import Claims, End, Result, Start
 from bot.store.store import Store, StoreAway
-from bot.watchman import JUMP_SECONDS, SETTLE_SECONDS, ClockGuard
 from intents.faq import Faq
 from tests.databases import KEY
 from tests.outbox_fakes import Clinic, FakeChannel, at

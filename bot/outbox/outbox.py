@@ -16,13 +16,13 @@ from bot import logs
 from bot.channels.port import Channel, utc_now
 from bot.core.pacing import Rate
 from bot.core.values import Address
-from bot.courier import Courier
-from bot.recorder import Recorder
-from bot.replan import Replanner
-from bot.ride import Ride, ride_along
+from bot.outbox.courier import Courier
+from bot.outbox.recorder import Recorder
+from bot.outbox.replan import Replanner
+from bot.outbox.ride import Ride, ride_along
+from bot.outbox.watchman import ClockGuard, Watchman
 from bot.store.deliveries import Claimed, Claims
 from bot.store.store import Store, StoreError
-from bot.watchman import ClockGuard, Watchman
 from intents.faq import Faq
 
 log = logs.get(__name__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.core.delivery import End, Send, Wait, decide
 from bot.core.values import Address, Message
-from bot.courier import compose
+from bot.outbox.courier import compose
 from bot.store.deliveries import Change, Claimed, Claims, Result, Start
 from bot.store.store import Store
 from intents.faq import Faq

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from bot import changes, logs
+from bot import logs
 from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, SendFailed
 from bot.core import enrol, pairing
@@ -41,10 +41,11 @@ from bot.core.values import (
     Upcoming,
 )
 from bot.core.wording import Wording
-from bot.eventlog import EventLog
-from bot.people import Staff
-from bot.replies import Answering, Turns
-from bot.sessions import HELPFUL_EVERY, Session, Sessions
+from bot.inbox import changes
+from bot.inbox.eventlog import EventLog
+from bot.inbox.people import Staff
+from bot.inbox.replies import Answering, Turns
+from bot.inbox.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.store.events import Done
 from bot.store.store import Store
 from intents.types import Understanding

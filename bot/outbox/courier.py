@@ -13,7 +13,7 @@ from bot.core.delivery import Due, End, Send, Wait, after_failure, decide
 from bot.core.pacing import PROBING, backoff_seconds
 from bot.core.values import Address, Message
 from bot.core.wording import Wording
-from bot.recorder import Recorder
+from bot.outbox.recorder import Recorder
 from bot.store.deliveries import Change, Claimed, Refusal, Result, Start
 from bot.store.store import Store, StoreError
 from intents.faq import Faq
