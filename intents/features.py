@@ -1,32 +1,30 @@
 """Text -> the features that the ranking model weighs: stems, n-grams, syllables, jamo and concepts.
 
-Scripts differ in what carries meaning: Latin words in stems and their parts; Han in characters and pairs; kana in runs of
-1 to 3; Hangul in syllables across (unreliable) spaces and in jamo, which survive typing slips. Word segmentation of
-Japanese and Chinese hurts here, and `\\w+` tokens are dead for them. Blocks keep their own scale: each is brought to unit
-length before it is weighed.
+Scripts differ in what carries meaning: Latin words in stems, their neighbours and their parts; Han and kana in runs of 1 to
+3 and in unordered pairs; Hangul in syllables across (unreliable) spaces, their pairs, and jamo, which survive typing slips.
+Word segmentation of Japanese and Chinese hurts here, and `\\w+` tokens are dead for them. Blocks keep their own scale: each is
+brought to unit length before it is weighed.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, pairwise
 
 from intents import scope
 
 _LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f]+(?:'[a-z]+)?|\d+(?:[.,]\d+)?")
 _CJK = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _HANGUL = re.compile(r"[\u3131-\u318e\uac00-\ud7a3]+")
-_HAN_CHAR = re.compile(r"[\u3005\u3400-\u4dbf\u4e00-\u9fff]")
 _SYMBOL = re.compile(r"[\u2190-\u2bff\U0001f000-\U0001faff]")
 _SUFFIXES = ("ings", "ing", "edly", "ed", "ies", "es", "ly", "s")
-_LEADS = [chr(c) for c in range(0x3131, 0x314F)]
 _L = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _V = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"]
 
-BLOCKS = ("word", "pair", "char", "cjk", "hanpair", "syllable", "jamo", "concept")
+PAIRED = 20  # distinct characters of a message that are paired with each other
 Features = dict[str, list[str]]
 Find = Callable[[str], list[str]]
-Repair = Callable[[str], str]
+Mend = Callable[[list[str]], list[str]]
 
 
 def _nothing(_text: str) -> list[str]:
@@ -74,42 +72,68 @@ def _grams(run: str, low: int, high: int) -> Iterator[str]:
             yield run[i : i + n]
 
 
-def extract(text: str, find: Find = _nothing, repair: Repair = str) -> Features:
-    """The features of folded text by block, what is denied apart from what is asserted.
+def extract(text: str, find: Find = _nothing, mend: Mend = list) -> Features:
+    """The features of folded text by block (the blocks are those of vectors.BLOCK_WEIGHTS), what is denied apart.
 
-    `find` names the concepts in a text (see intents.lexicon), `repair` mends a mistyped Latin word.
+    `find` names the concepts in a text (see intents.lexicon), `mend` repairs mistyped Latin words (see intents.spelling).
     """
     asserted, denied = scope.split(text)
-    if not denied:
-        return _extract(text, find, repair)
-    features = _extract(asserted, find, repair)
-    for block, items in _extract(denied, find, repair).items():
-        features.setdefault(block, []).extend("¬" + item for item in items)
+    features = _extract(asserted, find, mend)
+    if denied:
+        for block, items in _extract(denied, find, mend).items():
+            features.setdefault(block, []).extend("¬" + item for item in items)
     return features
 
 
-def _extract(text: str, find: Find, repair: Repair) -> Features:
-    tokens = [repair(token) for token in words(text)]
-    stems = [stem(token) for token in tokens]
-    unique = list(dict.fromkeys(stems))
-    features: Features = {"word": [*unique, *_SYMBOL.findall(text)]}
-    features["pair"] = [f"{a}+{b}" if a < b else f"{b}+{a}" for a, b in _near_pairs(unique)]
-    features["char"] = [g for token in tokens if not token[0].isdigit() for g in _grams(f"<{token}>", 3, 5)]
+def _extract(text: str, find: Find, mend: Mend) -> Features:
+    features = _latin(mend(words(text)))
+    features["word"] = [*features.get("word", ()), *_SYMBOL.findall(text)]
     if _CJK.search(text):
-        run = "".join(_CJK.findall(text))
-        features["cjk"] = list(_grams(run, 1, 3))
-        han = list(dict.fromkeys(_HAN_CHAR.findall(run)))[:20]
-        features["hanpair"] = [f"{a}&{b}" if a < b else f"{b}&{a}" for a, b in combinations(han, 2)]
+        features |= _han_and_kana("".join(_CJK.findall(text)))
     if _HANGUL.search(text):
-        run = "".join(_HANGUL.findall(text))
-        features["syllable"] = list(_grams(run, 1, 3))
-        features["jamo"] = list(_grams(jamo(run), 3, 6))
+        features |= _hangul(_HANGUL.findall(text))
     features["concept"] = find(text)
     return {block: list(dict.fromkeys(items)) for block, items in features.items() if items}
 
 
-def _near_pairs(stems: list[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of stems at most five words apart, in either order."""
+def _latin(tokens: list[str]) -> Features:
+    stems = [stem(token) for token in tokens]
+    line = f" {' '.join(tokens)} "
+    return {
+        "word": stems,
+        "pair": _pairs(_near(list(dict.fromkeys(stems)))),
+        "next": [f"{a} {b}" for a, b in pairwise(stems)],
+        "skip": [f"{a} {b}" for a, b in zip(stems, stems[2:], strict=False)],
+        "char": [g for token in tokens if not token[0].isdigit() for g in _grams(f"<{token}>", 2, 4)],
+        "cross": list(_grams(line, 4, 4)) if tokens else [],  # a lost or stray space costs few of these
+    }
+
+
+def _han_and_kana(run: str) -> Features:
+    return {
+        "cjk": list(_grams(run, 1, 3)),
+        "cjkpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
+        "edge": [*(f"^{run[:n]}" for n in (1, 2, 3)), *(f"{run[-n:]}$" for n in (1, 2, 3))],
+    }
+
+
+def _hangul(spaced: list[str]) -> Features:
+    run = "".join(spaced)
+    return {
+        "syllable": list(_grams(run, 1, 2)),
+        "sylpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
+        "start": [part[:2] for part in spaced],  # the stem of a word without its particles
+        "jamo": list(_grams(jamo(run), 3, 6)),
+    }
+
+
+def _near(stems: list[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of stems at most five words apart."""
     for i, a in enumerate(stems):
         for b in stems[i + 1 : i + 6]:
             yield a, b
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Unordered: the same whichever comes first."""
+    return [f"{a}&{b}" if a < b else f"{b}&{a}" for a, b in pairs]

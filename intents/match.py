@@ -5,8 +5,9 @@ outweigh, and work the moment the file is saved), and the nearest known phrasing
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -102,126 +103,152 @@ class PhraseIndex:
             return 0.0, ""
         a, b = self.matrix.indptr[start], self.matrix.indptr[end]
         products = self.matrix.data[a:b] * dense[self.matrix.indices[a:b]]
-        sums = np.add.reduceat(np.append(products, 0.0), self.matrix.indptr[start:end] - a)
+        sums = np.add.reduceat(np.append(products, np.float32(0)), self.matrix.indptr[start:end] - a)
         best = int(sums.argmax())
         return float(sums[best]), self.texts[start + best]
 
 
+class StaffIndex:
+    """The staff's own questions. Looked up by feature, so that a message costs what it shares with them, not all of them."""
+
+    def __init__(self, phrases: PhraseIndex, labels: dict[str, int]) -> None:
+        self._columns = sp.csc_matrix(phrases.matrix)
+        self._rows = phrases.matrix.shape[0]
+        self._names = sorted(phrases.spans)
+        self._starts = np.array([phrases.spans[name][0] for name in self._names], np.intp)
+        self._labels = np.array([labels[name] for name in self._names], np.intp)
+
+    def boosts(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
+        """(labels, logits to add) of the labels that have a question much like the text."""
+        if not self._rows:
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        starts, ends = self._columns.indptr[columns], self._columns.indptr[columns + 1]
+        sizes = ends - starts
+        at = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
+        shared = self._columns.data[at] * np.repeat(values, sizes)
+        likeness = np.bincount(self._columns.indices[at], shared, minlength=self._rows)
+        best = np.maximum.reduceat(likeness, self._starts)
+        near = np.flatnonzero(best > STAFF_FLOOR)
+        closeness = ((best[near] - STAFF_FLOOR) / (1 - STAFF_FLOOR)) ** 2
+        return self._labels[near].astype(np.int32), (STAFF_WEIGHT * closeness).astype(np.float32)
+
+
+class Labels:
+    """Which label is what: '' topics, '!' signs, '~' small talk, '@' services (which count for their topic too)."""
+
+    def __init__(self, names: Sequence[str], answerable: Collection[str] | None = None) -> None:
+        self.names = tuple(names)
+        self.number = {name: i for i, name in enumerate(self.names)}
+        kinds = {kind: [name for name in names if name[0] == kind] for kind in "!~@"}
+        self.signs, self.small_talk, self.services = (
+            [(name[1:], self.number[name]) for name in kinds[kind]] for kind in "!~@"
+        )
+        self.topics = [
+            name
+            for name in names
+            if name[0] not in "!~@" and name != OUT_OF_SCOPE and (answerable is None or name in answerable)
+        ]
+        self.of_topics = np.array([self.number[name] for name in self.topics], np.intp)
+        self.elsewhere = self.number.get(OUT_OF_SCOPE)
+        topic = {name: i for i, name in enumerate(self.topics)}
+        pairs = [(topic[t], n) for s, n in self.services if (t := SERVICE_TOPICS.get(s, "")) in topic]
+        self.served = np.array([t for t, _ in pairs], np.intp), np.array([n for _, n in pairs], np.intp)
+
+    def best_topics(self, shares: Floats) -> tuple[tuple[str, float], ...]:
+        """The five likeliest topics, best first."""
+        of_topics = shares[self.of_topics].astype(np.float64)
+        np.add.at(of_topics, self.served[0], shares[self.served[1]])
+        best = np.argsort(-of_topics, kind="stable")[:5]
+        return tuple((self.topics[i], float(of_topics[i])) for i in best)
+
+
 class Matcher:
-    """Ranks one text. Cheap to rebuild for a new Faq (`with_faq`); the trained parts are shared."""
+    """Ranks one text. Cheap to rebuild for a new Faq; the trained parts are shared."""
 
     def __init__(
-        self, model: Model, speller: Speller, lexicon: Lexicon, library: PhraseIndex, faq: Faq
+        self, model: Model, counted: Mapping[str, int], lexicon: Lexicon, library: PhraseIndex, faq: Faq
     ) -> None:
-        self.model, self.speller, self.lexicon, self.library = model, speller, lexicon, library
-        questions = [
-            (entry.id, text, extract(fold(text), lexicon.find))
-            for entry in faq.file.entries
-            for texts in entry.questions.values()
-            for text in texts
-        ]
-        questions += [
-            (f"!{flag.id}", text, extract(fold(text), lexicon.find))
-            for flag in faq.file.red_flags
-            for texts in (flag.examples or {}).values()
-            for text in texts
-        ]
-        questions.sort(key=lambda row: row[0])
-        self._staff_words = frozenset(word for _, text, _ in questions for word in words(fold(text)))
-        self.vectoriser = model.vectoriser.extended([row[2] for row in questions])
-        vectors = self.vectoriser.matrix([row[2] for row in questions])
-        self.staff = PhraseIndex.of(vectors, [row[1] for row in questions], [row[0] for row in questions])
-        self._staff_labels = sorted(self.staff.spans)
-        starts = [self.staff.spans[label][0] for label in self._staff_labels]
-        self._staff_starts = np.array(starts, np.intp)
-        self.ids = frozenset(faq.entries)
-
-    def _repair(self, word: str) -> str:
-        """The staff's own words are no slips, even when the library does not know them."""
-        return word if word in self._staff_words else self.speller.repair(word)
+        self.model, self.lexicon, self.library = model, lexicon, library
+        questions = sorted(_questions(faq))
+        folded = [fold(text) for _, text in questions]
+        # The staff's own words are no slips, even when the library does not know them.
+        self.speller = Speller(counted, {word for text in folded for word in words(text)})
+        features = [extract(text, lexicon.find) for text in folded]
+        self.vectoriser = model.vectoriser.extended(features)
+        self.staff = PhraseIndex.of(
+            self.vectoriser.matrix(features),
+            [text for _, text in questions],
+            [label for label, _ in questions],
+        )
+        new = [name for name in self.staff.spans if name not in model.labels]
+        self.labels = Labels([*model.labels, *new], faq.entries)
+        self._staff = StaffIndex(self.staff, self.labels.number)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        changes = tuple((word, mended) for word in words(text.text) if (mended := self._repair(word)) != word)
-        return extract(text.text, self.lexicon.find, self._repair), changes
+        """(the features of the text, what was mended in it)."""
+        changes = self.speller.changes(words(text.text))
+        mended = tuple((typed, " ".join(meant)) for typed, meant in changes if (typed,) != meant)
+        return extract(text.text, self.lexicon.find, self.speller.mend), mended
 
     def evidence(self, text: Normalised) -> Evidence:
+        """All that the message resembles."""
         features, corrected = self.features(text)
         columns, values, known = self.vectoriser.vector(features)
         dense = np.zeros(self.vectoriser.width, np.float32)
         dense[columns] = values
-        shares = self._shares(columns, values, dense)
+        shares = self._shares(columns, values)
         alarming = self.model.alarming(columns, values)
-        return rank(shares, lambda label: self._nearest(dense, label), self.ids, known, corrected, alarming)
+        return rank(shares, self.labels, partial(self._nearest, dense), known, corrected, alarming)
 
-    def _shares(self, columns: Ints, values: Floats, dense: Floats) -> dict[str, float]:
+    def _shares(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
-        probabilities = dict(
-            zip(self.model.labels, self.model.probabilities(columns, values).tolist(), strict=True)
-        )
-        boosts = self._staff_boosts(dense)
-        if not boosts:
-            return probabilities
-        base = min(probabilities.values())
-        for label, boost in boosts.items():
-            probabilities[label] = max(probabilities.get(label, base), 1e-4 if boost > 1 else 0.0) * float(
-                np.exp(boost)
-            )
-        total = sum(probabilities.values())
-        return {label: p / total for label, p in probabilities.items()}
-
-    def _staff_boosts(self, dense: Floats) -> dict[str, float]:
-        if not len(self._staff_starts):
-            return {}
-        likeness = np.maximum.reduceat(self.staff.matrix @ dense, self._staff_starts)
-        return {
-            self._staff_labels[i]: STAFF_WEIGHT * float((likeness[i] - STAFF_FLOOR) / (1 - STAFF_FLOOR)) ** 2
-            for i in np.flatnonzero(likeness > STAFF_FLOOR)
-        }
+        learned = self.model.probabilities(columns, values)
+        shares = np.zeros(len(self.labels.names), np.float32)
+        shares[: len(learned)] = learned
+        shares[len(learned) :] = learned.min()
+        labels, boosts = self._staff.boosts(columns, values)
+        if not len(labels):
+            return shares
+        floor = np.where(boosts > 1, np.float32(1e-4), np.float32(0))
+        shares[labels] = np.maximum(shares[labels], floor) * np.exp(boosts)
+        result: Floats = shares / shares.sum()
+        return result
 
     def _nearest(self, dense: Floats, label: str) -> tuple[float, str]:
         return max(self.library.likeness(dense, label), self.staff.likeness(dense, label))
 
 
-def _group(shares: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Shares by kind of label: '' topics, '!' signs, '~' small talk, '@' services (which count for their topic too)."""
-    grouped: dict[str, dict[str, float]] = {"": {}, "!": {}, "~": {}, "@": {}}
-    for label, share in shares.items():
-        if label[0] in "!~@":
-            grouped[label[0]][label[1:]] = share
-        elif label != OUT_OF_SCOPE:
-            grouped[""][label] = share
-    for service, topic in SERVICE_TOPICS.items():
-        if service in grouped["@"]:
-            grouped[""][topic] = grouped[""].get(topic, 0.0) + grouped["@"][service]
-    return grouped
+def _questions(faq: Faq) -> Iterator[tuple[str, str]]:
+    """(label, question) of all that staff wrote."""
+    for entry in faq.file.entries:
+        yield from ((entry.id, text) for texts in entry.questions.values() for text in texts)
+    for flag in faq.file.red_flags:
+        yield from ((f"!{flag.id}", text) for texts in (flag.examples or {}).values() for text in texts)
 
 
 def rank(
-    shares: dict[str, float],
+    shares: Floats,
+    labels: Labels,
     nearest: Callable[[str], tuple[float, str]],
-    ids: frozenset[str] | None,
     known: float,
     corrected: tuple[tuple[str, str], ...] = (),
     alarming: float | None = None,
 ) -> Evidence:
-    """Evidence from the probability of each label; `ids` are the topics that may be answered (None: all).
+    """Evidence from the probability of each label.
 
     `alarming` is the second opinion on danger; without it the signs' own probabilities stand alone.
     """
-    grouped = _group(shares)
-    signs = sum(grouped["!"].values())
-    danger = _trust(known) * (signs if alarming is None else (signs + alarming) / 2)
-    topics = sorted(
-        ((t, p) for t, p in grouped[""].items() if ids is None or t in ids), key=lambda item: -item[1]
-    )[:5]
+    signs = {name: float(shares[i]) for name, i in labels.signs}
+    reported = sum(signs.values())
+    topics = labels.best_topics(shares)
     likeness, phrase = nearest(topics[0][0]) if topics else (0.0, "")
     return Evidence(
-        tuple(topics),
-        grouped["!"],
-        grouped["~"],
-        grouped["@"],
-        shares.get(OUT_OF_SCOPE, 0.0),
-        danger,
+        topics,
+        signs,
+        {name: float(shares[i]) for name, i in labels.small_talk},
+        {name: float(shares[i]) for name, i in labels.services},
+        0.0 if labels.elsewhere is None else float(shares[labels.elsewhere]),
+        _trust(known) * (reported if alarming is None else (reported + alarming) / 2),
         known,
         likeness,
         phrase,

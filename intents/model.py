@@ -1,7 +1,8 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,10 @@ import scipy.sparse as sp
 
 from intents.vectors import Floats, Ints, Vectoriser
 
-EPOCHS = 4  # more gains nothing on unseen questions
-BATCH = 256  # of a large library; a small one learns better in smaller steps
-RATE = 1.0
+BATCH = 1024  # of a large library; a small one learns better in smaller steps
+RATE = 0.3
+ALARM_RATE = 2.0
+Numbers = npt.NDArray[Any]
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
 
 
@@ -53,34 +55,63 @@ class Model:
         return (columns, values) if trained.all() else (columns[trained], values[trained])
 
 
-def train(
-    matrix: sp.csr_matrix,
-    targets: Sequence[int] | npt.NDArray[np.int64],
-    labels: int,
-    progress: Progress = quiet,
-    what: str = "training",
-    epochs: int = EPOCHS,
-) -> Floats:
-    """Weights (features x labels) by AdaGrad on mini-batches; the step shrinks to zero, the order is seeded."""
-    y = np.asarray(targets)
-    weights = np.zeros((matrix.shape[1], labels), np.float32)
-    gathered = np.full(matrix.shape[1], 1e-3, np.float32)
-    order = np.random.default_rng(0)
-    size = max(32, min(BATCH, matrix.shape[0] // 40))
-    for epoch in range(epochs):
-        rows = order.permutation(matrix.shape[0])
-        step = 0.3 * RATE * (1 - epoch / epochs)
-        for start in range(0, len(rows), size):
-            batch = rows[start : start + size]
-            part = matrix[batch]
-            error = softmax(part @ weights)
-            error[np.arange(len(batch)), y[batch]] -= 1
-            used = np.unique(part.indices)
-            gradient = part[:, used].T @ error
-            gathered[used] += (gradient * gradient).mean(1)
-            weights[used] -= step * gradient / np.sqrt(gathered[used])[:, None]
-        progress(what, (epoch + 1) / epochs)
-    return weights
+class Trainer:
+    """Learns the weights by AdaGrad on mini-batches: a softmax over all labels, and the second opinion on danger beside it.
+
+    `matrix` has a row a line; `targets` are numbers of labels, `alarms` 1.0 where the line reports a danger; a batch holds
+    lines of one of the `groups` (languages): they share few features, so a mixed batch is several small ones that cost more.
+    The same input gives the same weights: the order is seeded. The step shrinks to zero over `epochs` in all.
+    """
+
+    def __init__(
+        self,
+        matrix: sp.csr_matrix,
+        targets: Numbers,
+        alarms: Numbers,
+        groups: Numbers,
+        labels: int,
+        epochs: int,
+    ) -> None:
+        self._matrix, self._targets, self._alarms, self._groups = matrix, targets, alarms, groups
+        self._epochs, self._done = epochs, 0
+        self.weights = np.zeros((matrix.shape[1], labels), np.float32)
+        self.alarm = np.zeros(matrix.shape[1], np.float32)
+        self._gathered = np.full((2, matrix.shape[1]), 1e-3, np.float32)  # of the weights, of the alarm
+        self._order = np.random.default_rng(0)
+        self._size = max(32, min(BATCH, matrix.shape[0] // 40))
+
+    def run(self, rows: Numbers, epochs: int, progress: Progress = quiet, what: str = "training") -> None:
+        """Go over `rows` so many times; may be called again with others."""
+        for epoch in range(epochs):
+            step = RATE * (1 - self._done / self._epochs)
+            batches = _batches(self._order, rows, self._groups, self._size)
+            for i, batch in enumerate(batches):
+                self._learn(batch, step)
+                progress(what, (epoch + i / len(batches)) / epochs)
+            self._done += 1
+
+    def _learn(self, batch: Numbers, step: float) -> None:
+        rows = self._matrix[batch]
+        used, local = np.unique(rows.indices, return_inverse=True)
+        part = sp.csr_matrix((rows.data, local, rows.indptr), shape=(len(batch), len(used)))
+        weights, alarm = self.weights[used], self.alarm[used]  # gathered once: memory is what training costs
+        error = softmax(part @ weights)
+        error[np.arange(len(batch)), self._targets[batch]] -= 1
+        gradient = part.T @ error
+        missed = part.T @ (1 / (1 + np.exp(-(part @ alarm))) - self._alarms[batch]).astype(np.float32)
+        self._gathered[0, used] += np.einsum("ij,ij->i", gradient, gradient) / gradient.shape[1]
+        self._gathered[1, used] += missed * missed
+        gradient *= (step / np.sqrt(self._gathered[0, used]))[:, None]
+        self.weights[used] = weights - gradient
+        self.alarm[used] = alarm - ALARM_RATE * step * missed / np.sqrt(self._gathered[1, used])
+
+
+def _batches(order: np.random.Generator, rows: Numbers, groups: Numbers, size: int) -> list[Numbers]:
+    shuffled = order.permutation(rows)
+    shuffled = shuffled[np.argsort(groups[shuffled], kind="stable")]
+    cuts = np.flatnonzero(np.diff(groups[shuffled])) + 1
+    batches = [run[i : i + size] for run in np.split(shuffled, cuts) for i in range(0, len(run), size)]
+    return [batches[i] for i in order.permutation(len(batches))]
 
 
 def softmax(logits: Floats) -> Floats:

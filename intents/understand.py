@@ -41,13 +41,14 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
-        matcher = Matcher(brain.model, brain.speller(), brain.lexicon, brain.phrases, faq)
+        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
         services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
         return Understander(faq, brain, matcher, services)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
-        matcher = Matcher(self.brain.model, self.matcher.speller, self.brain.lexicon, self.brain.phrases, faq)
+        brain = self.brain
+        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
         return Understander(faq, self.brain, matcher, self.service_words)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
