@@ -27,8 +27,6 @@ from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import LARGE, Vectoriser
 
-FEATURES = 240_000  # kept after training
-ALARM_COUNTS = 4  # how much more a feature's weight for danger counts when features are chosen
 EPOCHS = 3, 2  # without the lines held out, then with all; more gains nothing on unseen questions
 EPOCHS_OF_FEW = 8, 4
 HELD_OUT = 5  # one line in five tells how sure to be; it is learned afterwards
@@ -66,10 +64,8 @@ class Brain:
         trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         confidence = _calibrate(matrix, trainer.weights, labels, ~held_out, library, vectoriser, extracted)
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
-        weights, alarm = trainer.weights, trainer.alarm
-        kept = _telling(weights, alarm)
-        vectoriser, matrix = vectoriser.only(kept), _unit_rows(matrix[:, kept])
-        ranked = Model(library.labels, vectoriser, weights[kept].astype(np.float16), alarm[kept])
+        weights, alarm = trainer.weights.astype(np.float16), trainer.alarm
+        ranked = Model(library.labels, vectoriser, weights, alarm)
         order = sorted(range(len(labels)), key=labels.__getitem__)
         index = PhraseIndex.of(
             matrix[order], [library.lines[i].text for i in order], [labels[i] for i in order]
@@ -86,17 +82,6 @@ def _extract_all(
         if i % 2000 == 0:
             progress("reading phrasings", i / len(folded))
     return extracted
-
-
-def _telling(weights: vectors.Floats, alarm: vectors.Floats) -> vectors.Ints:
-    """The columns that say most, in order; the rest cost memory and change next to nothing."""
-    say = np.abs(weights).max(1) + ALARM_COUNTS * np.abs(alarm)
-    return np.sort(np.argsort(-say, kind="stable")[:FEATURES]).astype(np.int32)
-
-
-def _unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
-    return sp.csr_matrix(sp.diags(1 / np.maximum(lengths, 1e-6)).astype(np.float32) @ matrix)
 
 
 def _fold_of(item: str) -> int:
@@ -180,12 +165,12 @@ def _write(brain: Brain, path: Path) -> None:
         "han": brain.han.leaning,
         "concepts": brain.lexicon.concepts,
         "markers": brain.lexicon.markers,
-        "features": list(brain.model.vectoriser.index),
         "texts": brain.phrases.texts,
     }
     arrays = {
         "weights": brain.model.weights,
         "alarm": brain.model.alarm,
+        "index": brain.model.vectoriser.index,
         "feature_weights": brain.model.vectoriser.weights,
         "data": brain.phrases.matrix.data,
         "indices": brain.phrases.matrix.indices,
@@ -212,11 +197,10 @@ def _read(path: Path) -> Brain:
     def array(name: str) -> Any:
         return np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
-    index = {key: i for i, key in enumerate(meta["features"])}
-    vectoriser = Vectoriser(index, array("feature_weights"), meta["rarest"])
+    vectoriser = Vectoriser(array("index"), array("feature_weights"), meta["rarest"])
     ranked = Model(tuple(meta["labels"]), vectoriser, array("weights"), array("alarm"))
     spans = {label: (start, end) for label, (start, end) in meta["spans"].items()}
-    matrix = sp.csr_matrix((len(meta["texts"]), len(index)), dtype=np.float32)
+    matrix = sp.csr_matrix((len(meta["texts"]), vectoriser.width), dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = array("data"), array("indices"), array("indptr")
     phrases = PhraseIndex(matrix, meta["texts"], spans)
     words_of = Lexicon.of(meta["concepts"], {kind: tuple(forms) for kind, forms in meta["markers"].items()})

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from intents.vectors import Floats, Ints, Vectoriser
+from intents.vectors import Floats, Ints, Numbers, Vectoriser
 
-BATCH = 1024  # of a large library; a small one learns better in smaller steps
+BATCH = 256  # of a large library; a small one learns better in smaller steps
 RATE = 0.3
 ALARM_RATE = 2.0
-Numbers = npt.NDArray[Any]
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
 
 

@@ -1,7 +1,7 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from intents.features import Features
+from intents.text import MAX_LENGTH
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Numbers = npt.NDArray[Any]
+Hashes = npt.NDArray[np.uint64]
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
 BLOCK_WEIGHTS = {
@@ -32,53 +35,56 @@ BLOCK_WEIGHTS = {
     "concept": 0.35,
 }
 _NUMBER = {block: i for i, block in enumerate(BLOCK_WEIGHTS)}
+_BLOCKS = len(BLOCK_WEIGHTS)
 _SCALE = np.array(list(BLOCK_WEIGHTS.values()))
-KNOWN_BY = ("word", "cjk", "syllable")  # the blocks whose known share tells gibberish from language
+_TELLS_LANGUAGE = np.isin(
+    list(BLOCK_WEIGHTS), ("word", "cjk", "syllable")
+)  # from gibberish, by how much of it is known
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
+
+_ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
+_LONGEST = 3 * MAX_LENGTH  # characters of one feature: two words and what stands between
+_POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
 
 
 @dataclass
 class Vectoriser:
-    """Vocabulary and weights. `index` maps block + feature to a column; `weights` has one float a column."""
+    """Vocabulary and weights.
 
-    index: dict[str, int]
+    A feature is known by a 64-bit hash: `index` holds these in order and a feature's column is its place, so that a start
+    maps a file instead of building a dictionary of 700,000 strings. `weights` has one float a column.
+    """
+
+    index: Hashes
     weights: Floats
     rarest: float  # weight given to a feature that staff introduce
-    extra: dict[str, int] = field(default_factory=dict)  # columns of those
+    extra: Hashes = field(
+        default_factory=lambda: np.zeros(0, np.uint64)
+    )  # of those; their columns follow the others
 
     @staticmethod
     def fit(features: Sequence[Features], labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
         """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
-        ids: dict[str, int] = {}
-        flat, cells = _cells(features, lambda key: ids.setdefault(key, len(ids)))
+        hashes, cells = _hashed(features)
+        index, column, seen = np.unique(hashes, return_inverse=True, return_counts=True)
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([number[label] for label in labels])[cells // len(_NUMBER)]
-        with_label = np.unique(flat * len(number) + label_of) // len(
+        label_of = np.array([number[label] for label in labels])[cells // _BLOCKS]
+        with_label = np.unique(column * len(number) + label_of) // len(
             number
         )  # one a feature and label it stands with
-        spread = np.bincount(with_label, minlength=len(ids))
-        seen = np.bincount(flat, minlength=len(ids)) >= (2 if len(features) >= LARGE else 1)
-        place = np.where(seen, np.cumsum(seen) - 1, -1)
-        weights = np.log(1 + len(number) / spread[seen]).astype(np.float32)
-        index = {key: int(place[i]) for i, key in enumerate(ids) if seen[i]}
-        vectoriser = Vectoriser(index, weights, math.log(1 + len(number)))
-        kept = seen[flat]
-        return vectoriser, vectoriser._rows(place[flat[kept]], cells[kept], len(features))
+        spread = np.bincount(with_label, minlength=len(index))
+        kept = seen >= (2 if len(features) >= LARGE else 1)
+        weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
+        vectoriser = Vectoriser(index[kept], weights, math.log(1 + len(number)))
+        place = (np.cumsum(kept) - 1)[column]
+        known = kept[column]
+        return vectoriser, vectoriser._rows(place[known], cells[known], len(features))
 
-    def extended(self, features: Iterable[Features]) -> "Vectoriser":
+    def extended(self, features: Sequence[Features]) -> "Vectoriser":
         """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
-        extra: dict[str, int] = {}
-        for key in (key for item in features for key in _keys(item)):
-            if key not in self.index:
-                extra.setdefault(key, len(self.index) + len(extra))
+        extra = np.setdiff1d(_hashed(features)[0], self.index)
         weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
         return Vectoriser(self.index, weights, self.rarest, extra)
-
-    def only(self, columns: Ints) -> "Vectoriser":
-        """A vectoriser with these columns alone, in this order."""
-        place = {int(old): new for new, old in enumerate(columns)}
-        index = {key: place[i] for key, i in self.index.items() if i in place}
-        return Vectoriser(index, self.weights[columns], self.rarest)
 
     @property
     def width(self) -> int:
@@ -86,54 +92,74 @@ class Vectoriser:
 
     def vector(self, features: Features) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known)."""
-        index, extra = self.index, self.extra
-        columns: list[int] = []
-        blocks: list[int] = []
-        known = total = 0
-        for block, items in features.items():
-            found = [i for item in items if (i := index.get(key := block + item, extra.get(key, -1))) >= 0]
-            if block in KNOWN_BY:
-                known, total = known + len(found), total + len(items)
-            columns += found
-            blocks += [_NUMBER[block]] * len(found)
-        if not columns:
+        hashes, blocks = _hashed([features])
+        columns = self._columns(hashes)
+        found = columns >= 0
+        telling = _TELLS_LANGUAGE[blocks]
+        known = float(np.count_nonzero(found & telling)) / max(1, np.count_nonzero(telling))
+        columns, blocks = columns[found], blocks[found]
+        if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
         values = self.weights[columns].astype(np.float64)
-        lengths = np.sqrt(np.bincount(blocks, values * values, minlength=len(_NUMBER)))
+        lengths = np.sqrt(np.bincount(blocks, values * values, minlength=_BLOCKS))
         values *= (_SCALE / np.maximum(lengths, 1e-9))[blocks]
         values /= math.sqrt(float(values @ values))
-        return np.array(columns, np.int32), values.astype(np.float32), known / max(1, total)
+        return columns.astype(np.int32), values.astype(np.float32), known
 
     def matrix(self, features: Sequence[Features]) -> sp.csr_matrix:
         """One row of unit length for each item."""
-        flat, cells = _cells(features, lambda key: self.index.get(key, self.extra.get(key, -1)))
-        known = flat >= 0
-        return self._rows(flat[known], cells[known], len(features))
+        hashes, cells = _hashed(features)
+        columns = self._columns(hashes)
+        known = columns >= 0
+        return self._rows(columns[known], cells[known], len(features))
 
-    def _rows(self, columns: Any, cells: Any, rows: int) -> sp.csr_matrix:
+    def _columns(self, hashes: Hashes) -> Numbers:
+        """The column of each feature, -1 where it is unknown."""
+        columns = _places(self.index, hashes)
+        if len(self.extra):
+            added = _places(self.extra, hashes)
+            columns = np.where(added >= 0, added + len(self.index), columns)
+        return columns
+
+    def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
         values = self.weights[columns].astype(np.float64)
-        lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * len(_NUMBER)))
-        values *= _SCALE[cells % len(_NUMBER)] / lengths[cells]
-        row = cells // len(_NUMBER)
+        lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * _BLOCKS))
+        values *= _SCALE[cells % _BLOCKS] / lengths[cells]
+        row = cells // _BLOCKS
         values /= np.sqrt(np.bincount(row, values * values, minlength=rows))[row]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
         shape = (rows, self.width)
         return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
 
 
-def _cells(features: Sequence[Features], column: Callable[[str], int]) -> tuple[Any, Any]:
-    """(column of every feature, the cell it stands in: row x number of blocks + block), row by row."""
-    columns: list[int] = []
+def _places(ordered: Hashes, hashes: Hashes) -> Numbers:
+    places = np.searchsorted(ordered, hashes)
+    places[places == len(ordered)] = 0
+    return np.where(ordered[places] == hashes, places, -1) if len(ordered) else np.full(len(hashes), -1)
+
+
+def _hashed(features: Sequence[Features]) -> tuple[Hashes, Numbers]:
+    """(hash of every feature, the cell it stands in: row x number of blocks + block), row by row.
+
+    The same in every process, which Python's own hash is not: a polynomial of the characters, mixed with the block.
+    """
+    items: list[str] = []
     counts: list[int] = []
-    cells: list[int] = []
+    runs: list[int] = []
     for row, item in enumerate(features):
-        for block, items in item.items():
-            columns += [column(block + feature) for feature in items]
-            counts.append(len(items))
-            cells.append(row * len(_NUMBER) + _NUMBER[block])
-    return np.array(columns, np.int64), np.repeat(np.array(cells, np.int64), np.array(counts, np.int64))
-
-
-def _keys(features: Features) -> Iterable[str]:
-    return (block + item for block, items in features.items() for item in items)
+        for block, found in item.items():
+            items += found
+            counts.append(len(found))
+            runs.append(row * _BLOCKS + _NUMBER[block])
+    cells = np.repeat(np.array(runs, np.int64), np.array(counts, np.int64))
+    if not items:
+        return np.zeros(0, np.uint64), cells
+    lengths = np.fromiter(map(len, items), np.int64, len(items))
+    starts = np.cumsum(lengths) - lengths
+    letters = np.frombuffer("".join(items).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    letters *= _POWERS[np.arange(len(letters)) - np.repeat(starts, lengths)]
+    sums = np.add.reduceat(letters, starts)
+    sums += (cells % _BLOCKS + 1).astype(np.uint64) << np.uint64(57)
+    sums ^= sums >> np.uint64(31)
+    return sums * np.uint64(_ODD), cells
