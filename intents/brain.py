@@ -203,6 +203,6 @@ def _read(path: Path) -> Brain:
     matrix = sp.csr_matrix((len(meta["texts"]), vectoriser.width), dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = array("data"), array("indices"), array("indptr")
     phrases = PhraseIndex(matrix, meta["texts"], spans)
-    words_of = Lexicon.of(meta["concepts"], {kind: tuple(forms) for kind, forms in meta["markers"].items()})
+    words_of = Lexicon.of(meta["concepts"], meta["markers"])
     confidence = Confidence(tuple(meta["confidence"]))
     return Brain(ranked, phrases, confidence, meta["counts"], HanScript(meta["han"]), words_of)

@@ -17,50 +17,57 @@ from intents.text import fold
 
 FOLDER = Path(__file__).parent / "lexicon"
 MARKERS = ("hypothetical", "denied", "past")
+Markers = dict[str, dict[str, tuple[str, ...]]]
 _WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
-_UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]+")
+_UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 LONGEST_PHRASE = 4  # words of a phrase in spaced languages
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Finds the concepts and markers in folded text, in every language at once."""
+    """Finds the concepts in folded text, in every language at once, and the markers of the language it is written in."""
 
-    concepts: dict[str, str]  # folded word or phrase -> concept
-    markers: dict[str, tuple[str, ...]]  # kind of marker -> folded words
+    concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
+    markers: Markers  # language -> kind of marker -> folded words
     lengths: dict[str, tuple[int, ...]]  # first character -> lengths of unspaced words, longest first
-    patterns: dict[str, re.Pattern[str]]
+    patterns: dict[str, dict[str, re.Pattern[str]]]
 
     @staticmethod
     def load(folder: Path = FOLDER) -> "Lexicon":
         """Raises ValueError naming the file when one is broken."""
         concepts: dict[str, str] = {}
-        markers: dict[str, list[str]] = {kind: [] for kind in MARKERS}
+        markers: Markers = {}
         for path in sorted(folder.glob("*.yaml")):
             try:
                 data = yaml.load(path.read_bytes(), Loader=_Loader) or {}  # noqa: S506 - strings only
                 for concept, forms in (data.get("concepts") or {}).items():
-                    concepts.update({fold(form): concept for form in forms})
-                for kind, forms in (data.get("markers") or {}).items():
-                    markers[kind] += [fold(form) for form in forms]
+                    concepts.update({_written(fold(form)): concept for form in forms})
+                marked = data.get("markers") or {}
+                markers[path.stem] = {
+                    kind: tuple(fold(form) for form in forms)
+                    for kind, forms in marked.items()
+                    if kind in MARKERS
+                }
             except (yaml.YAMLError, AttributeError, TypeError, KeyError) as err:
                 raise ValueError(f"{path} cannot be read: {err}") from err
         concepts.pop("", None)
-        return Lexicon.of(concepts, {kind: tuple(forms) for kind, forms in markers.items()})
+        return Lexicon.of(concepts, markers)
 
     @staticmethod
-    def of(concepts: dict[str, str], markers: dict[str, tuple[str, ...]]) -> "Lexicon":
+    def of(concepts: dict[str, str], markers: Markers) -> "Lexicon":
         """From words that are folded already."""
-        return Lexicon(
-            concepts, markers, _lengths(concepts), {kind: _any_of(forms) for kind, forms in markers.items()}
-        )
+        patterns = {
+            language: {kind: _any_of(forms) for kind, forms in kinds.items()}
+            for language, kinds in markers.items()
+        }
+        return Lexicon(concepts, markers, _lengths(concepts), patterns)
 
     def find(self, text: str) -> list[str]:
         """The concepts that folded `text` names; where words overlap, the longest from the left."""
         found = self._spaced(_WORD.findall(text))
-        for run in _UNSPACED.findall(text):
-            found += self._unspaced(run)
+        if _UNSPACED.search(text):
+            found += self._unspaced(text.replace(" ", ""))
         return list(dict.fromkeys(found))
 
     def _spaced(self, words: list[str]) -> list[str]:
@@ -87,15 +94,21 @@ class Lexicon:
             at += 1
         return found
 
-    def marks(self, text: str) -> frozenset[str]:
-        """Which kinds of markers folded `text` holds."""
-        return frozenset(kind for kind, pattern in self.patterns.items() if pattern.search(text))
+    def marks(self, text: str, language: str) -> frozenset[str]:
+        """Which kinds of markers of `language` folded `text` holds. What marks a question in one is part of a word in another."""
+        patterns = self.patterns.get(language, {})
+        return frozenset(kind for kind, pattern in patterns.items() if pattern.search(text))
+
+
+def _written(form: str) -> str:
+    """Spaces in Korean, and around figures in all three, are as people like."""
+    return form.replace(" ", "") if _UNSPACED.search(form) else form
 
 
 def _lengths(concepts: Iterable[str]) -> dict[str, tuple[int, ...]]:
     sizes: dict[str, set[int]] = {}
     for word in concepts:
-        if _UNSPACED.match(word):
+        if _UNSPACED.search(word):
             sizes.setdefault(word[0], set()).add(len(word))
     return {first: tuple(sorted(found, reverse=True)) for first, found in sizes.items()}
 

@@ -37,7 +37,7 @@ class Verdict:
 def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     """Weigh what the text resembles and how it is said."""
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
-    marks = lexicon.marks(text.text)
+    marks = lexicon.marks(text.text, text.language)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
     if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):

@@ -96,7 +96,7 @@ class Vectoriser:
         columns = self._columns(hashes)
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
-        known = float(np.count_nonzero(found & telling)) / max(1, np.count_nonzero(telling))
+        known = int((found & telling).sum()) / max(1, int(telling.sum()))
         columns, blocks = columns[found], blocks[found]
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
