@@ -40,6 +40,7 @@ _SCALE = np.array(list(BLOCK_WEIGHTS.values()))
 _TELLS_LANGUAGE = np.isin(
     list(BLOCK_WEIGHTS), ("word", "cjk", "syllable")
 )  # from gibberish, by how much of it is known
+RARE = 2
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
 _ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
@@ -73,7 +74,7 @@ class Vectoriser:
             number
         )  # one a feature and label it stands with
         spread = np.bincount(with_label, minlength=len(index))
-        kept = seen >= (2 if len(features) >= LARGE else 1)
+        kept = seen >= (RARE if len(features) >= LARGE else 1)
         weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
         vectoriser = Vectoriser(index[kept], weights, math.log(1 + len(number)))
         place = (np.cumsum(kept) - 1)[column]
