@@ -18,9 +18,9 @@ WORDS = {
 }  # fmt: skip
 IN_A_LINE = 5
 # The picture, in units of its view box.
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 200, 96, 12, 14, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 200, 124, 12, 14, 36
 TICKS = (0, 1, 3, 7, 14, 30, 90, 180, 365)
-ROWS = ("0 · better", "1–3 · same", "4–6 · worse", "7–10 · much")
+ROWS = ("0 · better", "1–3 · same", "4–6 · worse", "7–10 · much worse")
 
 
 @dataclass(frozen=True, slots=True)
