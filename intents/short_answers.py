@@ -20,7 +20,7 @@ _NUMBER = re.compile(
     r"(?: ?/ ?10| out of 10| of 10)?(?: ?(?:くらい|ぐらい|です|点|점|정도|이에요|예요|요|分|左右))*"
 )
 # The words of each answer, a line a language: en, ja, ko, zh.
-_WORDS = {
+WORDS = {
     "none": (
         "none, nothing, no pain, no pain at all, it does not hurt, it doesn't hurt, not at all, zero",
         "なし, 痛みなし, 痛くない, 痛くないです, 痛みはありません, 全然痛くない",
@@ -96,6 +96,6 @@ def read_answer(text: str, asks: str) -> str | None:
 @cache
 def _known() -> dict[str, dict[str, str]]:
     return {
-        asks: {fold(w): answer for answer in answers for line in _WORDS[answer] for w in line.split(", ")}
+        asks: {fold(w): answer for answer in answers for line in WORDS[answer] for w in line.split(", ")}
         for asks, answers in ANSWERS.items()
     }

@@ -21,6 +21,7 @@ from bot.core.values import (
     RecordUnanswered,
 )
 from bot.core.wording import Wording
+from intents import short_answers
 from intents.faq import CheckIn, Faq, FaqProblems, load
 from intents.languages import LANGUAGES
 from intents.short_answers import ANSWERS, read_answer
@@ -264,6 +265,12 @@ def test_an_answer_is_not_measured_against_the_one_that_it_replaces(faq: Faq) ->
     assert alerts(press(faq, button_of("moderate"), CONSENTED, check_ins=(other,))) != []
 
 
+def test_an_answer_is_not_measured_against_those_of_an_earlier_procedure(faq: Faq) -> None:
+    before = CheckedIn("day_30", DATE - dt.timedelta(days=200), "none", NOW - dt.timedelta(days=4))
+
+    assert alerts(press(faq, button_of("moderate"), CONSENTED, check_ins=(before,))) == []
+
+
 def test_for_a_date_that_was_moved_it_is_answered_and_not_kept(faq: Faq) -> None:
     decision = press(faq, button_of("none", day=9), CONSENTED)
 
@@ -330,11 +337,37 @@ def test_triage_sees_a_typed_answer_first(faq: Faq) -> None:
     assert (decision.outcome, kept(decision)) == ("danger", [])
 
 
+@pytest.mark.parametrize("answer", checkins.CALM)
+def test_a_plain_good_answer_raises_no_alarm_in_any_language(
+    faq: Faq, understander: Understander, answer: str
+) -> None:
+    step = {"pain": "day_7", "swelling": "day_3", "fine": "day_30"}[checkins.ASKED_BY[answer]]
+    context = Context(CONSENTED, NOW, asked=Asked(step, DATE, NOW))
+    for language, line in zip(LANGUAGES, short_answers.WORDS[answer], strict=True):
+        for text in line.split(", "):
+            event = Incoming(ADDRESS, "1", NOW, "text", text)
+            decision = decide(event, understander.understand(text, language), context, faq)
+
+            assert (kept(decision), alerts(decision)) == ([answer], []), text
+
+
+@pytest.mark.parametrize("answer", ["severe", "worse", "much_worse"])
+def test_a_bad_answer_reaches_staff_in_any_words(faq: Faq, understander: Understander, answer: str) -> None:
+    step = {"pain": "day_7", "swelling": "day_3"}[checkins.ASKED_BY[answer]]
+    context = Context(CONSENTED, NOW, asked=Asked(step, DATE, NOW))
+    for language, line in zip(LANGUAGES, short_answers.WORDS[answer], strict=True):
+        for text in line.split(", "):
+            event = Incoming(ADDRESS, "1", NOW, "text", text)
+            decision = decide(event, understander.understand(text, language), context, faq)
+
+            assert len(alerts(decision)) == 1, text
+
+
 @pytest.mark.parametrize(
     ("text", "language"),
     [
         ("it got worse and now I cannot breathe", "en"), ("5, and I have a fever of 39", "en"), ("息が苦しい", "ja"),
-        ("숨을 못 쉬겠어요", "ko"), ("喘不上气", "zh"),
+        ("숨을 못 쉬겠어요", "ko"), ("喘不上气", "zh"), ("better, but my mouth droops on one side", "en"),
     ],
 )  # fmt: skip
 def test_a_danger_sign_in_the_answer_is_heard(

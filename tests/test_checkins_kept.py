@@ -9,6 +9,7 @@ from sqlalchemy import text
 from bot.channels.port import SendFailed
 from bot.core.reminders import plan
 from bot.core.values import Address, Asked
+from bot.inbox.sessions import FLOOD_MESSAGES
 from bot.store.housekeeping import PATIENTS_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
@@ -316,6 +317,16 @@ async def test_danger_is_answered_although_it_cannot_be_kept(scene: Scene, broke
 
     reply = scene.faq.red_flags["severe_pain"].reply["en"].split(":")[0]
     assert [text for text in scene.channel.texts if text.startswith(reply)]
+    assert [alert.red_flag for _, alert in scene.staff.alerts] == ["severe_pain"]
+
+
+async def test_a_danger_sign_is_answered_in_a_flood_of_taps(scene: Scene) -> None:
+    await scene.enrol()
+    for _ in range(FLOOD_MESSAGES):
+        await scene.press("help")
+
+    await scene.press(action("severe"))
+
     assert [alert.red_flag for _, alert in scene.staff.alerts] == ["severe_pain"]
 
 

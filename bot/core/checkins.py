@@ -35,6 +35,8 @@ ASKED_BY = {answer: asks for asks, offered in ANSWERS.items() for answer in offe
 SIGNS = {"severe": "severe_pain", "much_worse": "rapid_swelling"}
 # The last recovery day on which an answer is within the usual course; the clinic shall hear of it afterwards.
 USUAL_UNTIL = {"moderate": 6, "mild": 13, "same": 13}
+# Answers of which a whole text ("none", なし, 一样) tells no danger, whatever triage thinks of so short a text by itself.
+CALM = ("none", "mild", "better", "same", "well")
 OPEN_FOR = dt.timedelta(hours=24)  # in which a typed answer is taken for one
 
 
@@ -130,8 +132,9 @@ def _has_grown(answer: str, earlier: Sequence[str]) -> bool:
 def decide(answered: Answered, typed_text: str, words: Wording, context: Context) -> Decision:
     """The reply and what follows. While a person has taken over only a danger sign is answered."""
     zone = context.patient.timezone or words.faq.clinic.timezone
-    day = recovery_day(context.patient.procedure_date or answered.date, context.now, zone)
-    others = [item for item in context.check_ins if not _same(item, answered)]
+    date = context.patient.procedure_date or answered.date
+    others = [item for item in since(context.check_ins, date, zone) if not _same(item, answered)]
+    day = recovery_day(date, context.now, zone)
     verdict = judge(answered.answer, day, [item.answer for item in others])
     said = _said(answered, typed_text, words)
     decision = replace(_reply(verdict, answered, said, words), said=said)
@@ -140,6 +143,11 @@ def decide(answered: Answered, typed_text: str, words: Wording, context: Context
     elif verdict != "danger":
         decision = _say_if_changed(decision, answered, words, context)
     return replace(decision, effects=(*_kept(answered, context), *decision.effects))
+
+
+def since(given: Sequence[CheckedIn], date: dt.date, timezone: str) -> list[CheckedIn]:
+    """The answers given from the procedure's day on: those of an earlier procedure say nothing about this one."""
+    return [item for item in given if local_date(item.at, timezone) >= date]
 
 
 def _kept(answered: Answered, context: Context) -> tuple[Effect, ...]:

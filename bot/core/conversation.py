@@ -2,7 +2,7 @@
 
 Order is safety: a danger sign in the text wins over everything, then the answer to a check-in (which may be one too), then a
 person of the clinic who has taken over, then what a button or a typed label asks for, then a date, the small words of service,
-and the FAQ.
+and the FAQ. One text is no danger sign although it may look like one: "none" or "better", all of it, to a question that is open.
 """
 
 import datetime as dt
@@ -46,13 +46,15 @@ MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from else
 def decide(event: Incoming, meaning: Understanding | None, context: Context, faq: Faq) -> Decision:
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
     words = words_for(meaning, event, context, faq)
-    if meaning and meaning.outcome == "danger":
+    answered = checkins.tapped(event.action) or checkins.typed(event.text, words, context)
+    calm = answered is not None and answered.answer in checkins.CALM
+    if meaning and meaning.outcome == "danger" and not calm:
         return _danger(meaning, words, context)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
     if linked := _linked(event, words, context):  # also while a person has taken over
         return linked
-    if answered := checkins.tapped(event.action) or checkins.typed(event.text, words, context):
+    if answered:
         return checkins.decide(answered, event.text, words, context)
     if context.taken_over:
         return Decision((), (Relay(),), "taken_over")

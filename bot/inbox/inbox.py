@@ -174,7 +174,7 @@ class Inbox:
         session = self._sessions.of(event.address)
         understander = self._current()
         known, meaning = await self._gather(event, session, understander)
-        if session.flooding(self._monotonic()) and not _is_danger(meaning):
+        if session.flooding(self._monotonic()) and not _is_danger(event, meaning):
             return await self._slow_down(event, session, understander, answering, done)
         # decide, and keep what must be kept before anything is said
         context, decision = self._decide(event, meaning, session, known, understander)
@@ -263,7 +263,7 @@ class Inbox:
         except Exception as err:
             known, fault = Known(), err
         meaning = self._meaning(understander, event, session)
-        if fault and not (_is_danger(meaning) or checkins.is_danger(event.action)):
+        if fault and not _is_danger(event, meaning):
             raise fault
         if fault:
             log.error("danger_without_database", event_id=event.event_id, **_fault(fault))
@@ -459,8 +459,8 @@ def _name(event: Incoming) -> tuple[str, str]:
     return event.address.channel, event.event_id
 
 
-def _is_danger(meaning: Understanding | None) -> bool:
-    return meaning is not None and meaning.outcome == "danger"
+def _is_danger(event: Incoming, meaning: Understanding | None) -> bool:
+    return (meaning is not None and meaning.outcome == "danger") or checkins.is_danger(event.action)
 
 
 def _fault(err: BaseException) -> dict[str, object]:

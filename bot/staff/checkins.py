@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.checkins import ASKED_BY, USUAL_UNTIL, judge
+from bot.core.checkins import ASKED_BY, USUAL_UNTIL, judge, since
 from bot.core.recovery import recovery_day
 from bot.core.values import CheckedIn, Patient
 from intents.faq import Faq
@@ -70,9 +70,9 @@ def asking(faq: Faq) -> list[str]:
 
 def course(answered: Sequence[CheckedIn], patient: Patient, faq: Faq) -> tuple[Entry, ...]:
     """The answers since the procedure, oldest first, each on its recovery day."""
-    zone, entries = patient.timezone or faq.clinic.timezone, list[Entry]()
-    for item in answered:
-        day = recovery_day(patient.procedure_date, item.at, zone)
+    zone, date, entries = patient.timezone or faq.clinic.timezone, patient.procedure_date, list[Entry]()
+    for item in since(answered, date, zone) if date else ():
+        day = recovery_day(date, item.at, zone)
         if day is not None and item.answer in ASKED_BY:
             verdict = judge(item.answer, day, [entry.answer for entry in entries])
             worry = verdict not in ("good", "usual")
