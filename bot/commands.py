@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from bot.core import answers, journey
+from bot.core import answers, checkins, journey
 from bot.core.conversation import decide
 from bot.core.reminders import plan
 from bot.core.values import Address, Context, Incoming, Patient
 from bot.core.wording import Wording
-from intents.faq import URGENCIES, Faq
+from intents.faq import URGENCIES, Faq, Step
 from intents.languages import LANGUAGES
 from intents.understand import Understander
 
@@ -55,7 +55,14 @@ def preview(
     words = Wording(faq, code, script == "Hant")
     for planned in plan(faq.file.reminders.steps, date, timezone):
         step = faq.steps[planned.step_id]
-        yield planned.due_at.astimezone(zone), step.id, journey.reminder(step, words, detail).text
+        yield planned.due_at.astimezone(zone), step.id, _as_sent(step, words, detail, date)
+
+
+def _as_sent(step: Step, words: Wording, detail: bool, date: dt.date) -> str:
+    """The push, with the answers that its check-in offers in brackets."""
+    message = journey.reminder(step, words, detail, asks_for=date)
+    offered = " ".join(f"[{answer.label}]" for answer in checkins.buttons(step, date, words))
+    return f"{message.text}\n{offered}".rstrip()
 
 
 def known_language(language: str) -> bool:

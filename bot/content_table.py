@@ -32,6 +32,8 @@ def table(faq: Faq) -> str:
     lines += ["\n## Reminders\n", "| day | at | what it says | languages |", "|---|---|---|---|"]
     for step in faq.file.reminders.steps:
         words = f"{faq.say(step.headline, language)}\n{faq.say(step.text, language)}"
+        if step.check_in:
+            words += f"\n{faq.say(dict(step.check_in.question), language)}"
         spoken = " ".join(code for code in faq.languages if code in step.text)
         lines.append(f"| {step.day} | {step.at:%H:%M} | {_cell(words)} | {spoken} |")
     return "\n".join(lines) + "\n"

@@ -10,26 +10,30 @@ _BOXES = {
         "The facts are right", "Nothing dangerous is missing", "The urgency is right", "A patient will understand it",
         "May go live", "Change as noted", "Notes", "Name", "Date", "Signature", "Urgency", "Sources", "Questions",
         "Answer", "By day", "not covered by the sources: please read with care", "Danger sign", "Reminder",
+        "Check-in",
     ),
     "ja": (
         "内容は医学的に正しい", "危険な抜けはない", "緊急度は適切", "患者さんに伝わる",
         "公開してよい", "下記のとおり修正", "メモ", "氏名", "日付", "署名", "緊急度", "出典", "質問",
         "回答", "日数別", "出典にない内容です。特に注意してお読みください", "危険なサイン", "お知らせ",
+        "体調の質問",
     ),
     "ko": (
         "내용이 의학적으로 맞음", "위험한 누락이 없음", "긴급도가 알맞음", "환자가 이해할 수 있음",
         "공개해도 됨", "아래와 같이 수정", "메모", "이름", "날짜", "서명", "긴급도", "출처", "질문",
         "답변", "날짜별", "출처에 없는 내용입니다. 특히 주의해서 읽어 주세요", "위험 신호", "알림",
+        "상태 질문",
     ),
     "zh": (
         "内容在医学上正确", "没有遗漏危险", "紧急程度恰当", "患者看得懂",
         "可以上线", "按下面修改", "备注", "姓名", "日期", "签名", "紧急程度", "来源", "问题",
         "回答", "按天数", "来源里没有这些内容，请特别仔细看", "危险信号", "提醒",
+        "情况询问",
     ),
 }  # fmt: skip
 _KEYS = (
     "facts", "missing", "urgent", "plain", "live", "change", "notes", "name", "date", "sign", "urgency", "sources",
-    "questions", "answer", "by_day", "beyond", "red_flag", "reminder",
+    "questions", "answer", "by_day", "beyond", "red_flag", "reminder", "asks",
 )  # fmt: skip
 
 _STYLE = """
@@ -101,6 +105,8 @@ def _reminder(faq: Faq, step: Step, language: str) -> str:
         f'<p class="id">{words["reminder"]} · {words["by_day"]} {step.day}, {step.at:%H:%M}</p>',
         _both(step.text, language),
     ]
+    if step.check_in:
+        parts += [_heading(words["asks"]), _both(dict(step.check_in.question), language)]
     return _page(faq.say(step.headline, language), step.id, parts, words)
 
 

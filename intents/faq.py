@@ -32,6 +32,7 @@ Urgency = Literal["routine", "call", "urgent", "emergency"]
 URGENCIES: tuple[Urgency, ...] = ("routine", "call", "urgent", "emergency")
 LABEL_LENGTH = 20  # LINE cuts a quick reply's label here
 ANSWER_LENGTH = 1500
+ASKING_ID_LENGTH = 20  # of a step with a check-in: its buttons carry the id, and have 48 bytes
 TEXT_LENGTH = 3000
 
 _QUOTE_ME = {
@@ -175,6 +176,13 @@ class Late(Strict):
     then: Literal["fold", "skip"]
 
 
+class CheckIn(Strict):
+    """A question that a reminder asks. `asks` says which answers it offers (bot.core.checkins.ANSWERS)."""
+
+    asks: Literal["pain", "swelling", "fine"]
+    question: dict[Lang, Short]
+
+
 class Step(Strict):
     """One reminder: `day` after the procedure (day 0 is its day), `at` local time."""
 
@@ -185,6 +193,7 @@ class Step(Strict):
     late: Late
     headline: Text
     text: Text
+    check_in: CheckIn | None = None
 
 
 class QuietHours(Strict):
@@ -495,7 +504,16 @@ def _clinic(file: FaqFile, document: Document) -> Iterator[Problem]:
             )
 
 
-_RULES = (_every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic)
+def _check_ins(file: FaqFile, document: Document) -> Iterator[Problem]:
+    for i, step in enumerate(file.reminders.steps):
+        if step.check_in and len(step.id) > ASKING_ID_LENGTH:
+            at = document.place(("reminders", "steps", i, "id"))
+            yield Problem(
+                *at, f"{step.id}: the id of a step with a check_in has at most {ASKING_ID_LENGTH} characters"
+            )
+
+
+_RULES = (_every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic, _check_ins)
 
 __all__ = [
     "DEFAULT_LANGUAGE",

@@ -14,10 +14,13 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "reminders_paused": (), "reminders_resumed": (), "reminders_stopped": (), "reminders_detail_on": (),
     "reminders_detail_off": (), "reminder_neutral": ("day",), "reminder_neutral_start": (),
     "reminder_footer": (), "reminder_catch_up": ("day",),
+    # check-ins: what is said to an answer
+    "check_in_good": (), "check_in_usual": (), "check_in_call": (), "check_in_worried": (), "check_in_changed": (),
     # personal data
     "my_data": (), "my_data_none": (), "my_data_line_language": ("language",), "my_data_line_date": ("date",),
-    "my_data_line_reminders": ("sent", "pending"), "my_data_line_consent": ("date",), "delete_confirm": (),
-    "delete_done": (), "delete_cancelled": (), "privacy": ("platform",),
+    "my_data_line_reminders": ("sent", "pending"), "my_data_line_check_ins": ("answers",),
+    "my_data_line_consent": ("date",), "delete_confirm": (), "delete_done": (), "delete_cancelled": (),
+    "privacy": ("platform",),
     # a person
     "person_open": ("hours",), "person_closed": ("next_open",), "person_unreachable": (),
     # not sure, not known
@@ -43,6 +46,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "btn_privacy": (), "btn_data": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
     "btn_agree": (), "btn_decline": (), "btn_none": (), "btn_source": (), "btn_helpful": (),
     "btn_not_helpful": (), "btn_cancel": (), "btn_help": (), "btn_today": (), "btn_yesterday": (), "btn_book": (),
+    # answers to a check-in
+    "btn_pain_none": (), "btn_pain_mild": (), "btn_pain_moderate": (), "btn_pain_severe": (),
+    "btn_swelling_better": (), "btn_swelling_same": (), "btn_swelling_worse": (), "btn_swelling_much_worse": (),
+    "btn_fine_well": (), "btn_fine_worried": (),
     # Telegram's command descriptions
     "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
     "cmd_data": (), "cmd_language": (), "cmd_pause": (), "cmd_resume": (), "cmd_stop": (), "cmd_delete": (),

@@ -3,6 +3,7 @@
 What a test cannot judge (is it true, is it kind) is for the doctor's review sheet: `smileline faq review`.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 
@@ -10,10 +11,12 @@ import pytest
 import yaml
 
 from bot.content_table import table
+from bot.core.checkins import label
 from bot.core.values import Message
 from bot.core.wording import Wording
 from bot.review import sheet
 from intents.faq import Entry, Faq, text_maps
+from intents.short_answers import ANSWERS
 from intents.understand import Understander
 from intents.wordcheck import (
     LONGEST_SENTENCE,
@@ -278,16 +281,19 @@ def test_placeholders_are_the_same_in_every_language(faq: Faq) -> None:
     assert wrong == []
 
 
-def test_first_line_of_a_reminder_names_no_face_and_no_procedure(faq: Faq) -> None:
+def test_what_a_lock_screen_may_show_names_no_face_and_no_procedure(faq: Faq) -> None:
     private = re.compile(
         r"thread|lift|surgery|swell|bruis|face|clinic|糸|リフト|施術|腫|顔|クリニック|실리프팅|시술|부기|얼굴|병원|线雕|埋线|肿|脸|诊所",
         re.I,
     )
+    asking = [step.check_in for step in faq.file.reminders.steps if step.check_in]
     for language in faq.languages:
-        for key in ("reminder_neutral", "reminder_neutral_start"):
-            line = Wording(faq, language)(key, day=3)
+        words = Wording(faq, language)
+        lines = [words("reminder_neutral", day=3), words("reminder_neutral_start", day=0)]
+        lines += [words.text(dict(check_in.question)) for check_in in asking]
+        lines += [label(answer, words) for answers in ANSWERS.values() for answer in answers]
 
-            assert not private.search(line), (key, language, line)
+        assert [line for line in lines if private.search(line)] == []
 
 
 def test_reminders_end_with_how_to_stop(faq: Faq) -> None:
@@ -295,10 +301,31 @@ def test_reminders_end_with_how_to_stop(faq: Faq) -> None:
 
     for language in faq.languages:
         for step in faq.file.reminders.steps:
-            message: Message = reminder(step, Wording(faq, language), detail=False)
+            day = dt.date(2026, 11, 20)
+            message: Message = reminder(step, Wording(faq, language), detail=False, asks_for=day)
 
             assert "/stop" in message.text or any(b.action == "stop" for b in message.buttons)
             assert size(message.text, language) <= (120 if language == "en" else 420), (step.id, language)
+
+
+def test_replies_to_a_check_in_name_the_clinics_number_and_no_judgement(faq: Faq) -> None:
+    verdicts = re.compile(r"\bnormal\b|infect|complication|異常|正常|感染|정상|이상이|감염|并发症", re.I)
+    for language in faq.languages:
+        for key in ("check_in_good", "check_in_usual", "check_in_call"):
+            assert "{phone}" in faq.message(key, language), (key, language)
+        for key in ("check_in_good", "check_in_usual", "check_in_call", "check_in_worried"):
+            assert not verdicts.search(faq.message(key, language)), (key, language)
+
+
+def test_what_is_kept_is_said_where_consent_is_asked(faq: Faq) -> None:
+    answers = {"en": "how you are", "ja": "体調をお聞きしたときのお返事", "ko": "주신 답", "zh": "您的回答"}
+    for language in faq.languages:
+        for kept in (
+            faq.message("consent_ask", language),
+            faq.message("privacy", language),
+            faq.entries["privacy_data"].answer[language],
+        ):
+            assert answers[language] in kept
 
 
 def test_content_page_is_the_one_made_from_the_file(faq: Faq) -> None:

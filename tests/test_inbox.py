@@ -340,15 +340,18 @@ async def test_erasing_leaves_no_byte_and_no_row(scene: Scene, scene_folder: Pat
     await scene.enrol()
     await scene.say("a question that nobody has answered")
     await scene.press("pair")
+    await scene.press("check:day_1:261120:mild")
     with sqlite3.connect(scene_folder / "smileline.db") as db:
         sealed = [row[0] for row in db.execute("SELECT chat_sealed FROM addresses")]
         sealed += [row[0] for row in db.execute("SELECT text_sealed FROM unanswered")]
+        sealed += [row[0] for row in db.execute("SELECT answer_sealed FROM check_ins")]
     db.close()
     await scene.press("delete:yes")
 
     kept = bytes_in(scene_folder)
-    tables = ("patients", "addresses", "procedures", "reminders", "unanswered", "pairings")
-    assert [rows(scene_folder, table) for table in tables] == [0] * 6
+    tables = ("patients", "addresses", "procedures", "reminders", "unanswered", "pairings", "check_ins")
+    assert [rows(scene_folder, table) for table in tables] == [0] * 7
+    assert len(sealed) == 3
     assert not [blob for blob in [*sealed, scene.real.mac(ANNA)] if blob in kept]
 
 

@@ -15,7 +15,10 @@ from bot.channels.line import picture
 from bot.channels.line.client import Quota
 from bot.channels.line.menu import MenuTexts
 from bot.channels.port import SendFailed
+from bot.core.journey import reminder
 from bot.core.values import Address, Button, DatePicker, Incoming, Message
+from bot.core.wording import Wording
+from intents.faq import Faq
 from tests import channel_fakes
 from tests.channel_fakes import Kept, LinePerson, line_channel
 from tests.peers import line_api
@@ -264,6 +267,27 @@ async def test_topics_are_a_card_and_decisions_are_quick_replies(person: LinePer
     assert [part["type"] for part in card] == ["text", "flex"]
     assert card[1]["altText"] == "Swelling / Talk to a person"
     assert [item["action"]["label"] for item in quick[0]["quickReply"]["items"]] == ["I agree", "No"]
+
+
+async def test_a_check_in_is_asked_with_quick_replies_so_that_no_card_speaks_on_a_lock_screen(
+    person: LinePerson, faq: Faq
+) -> None:
+    push = reminder(faq.steps["day_7"], Wording(faq, "ja"), detail=False, asks_for=DAY)
+
+    await person.channel.send(person.address, push)
+
+    [message] = person.platform.accepted[0]["messages"]
+    actions = [item["action"] for item in message["quickReply"]["items"]]
+    assert message["text"].startswith("7日目のお知らせが届きました。")
+    assert [action["label"] for action in actions[:4]] == [
+        "0・なし",
+        "1〜3・少し",
+        "4〜6・中くらい",
+        "7〜10・強い",
+    ]
+    assert actions[3]["data"] == "check:day_7:261120:severe"
+    event = await heard(person, person.platform.event("postback", postback={"data": actions[3]["data"]}))
+    assert (event.kind, event.action) == ("action", "check:day_7:261120:severe")
 
 
 async def test_more_buttons_than_quick_replies_become_a_card_with_the_picker_kept(person: LinePerson) -> None:

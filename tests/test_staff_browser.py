@@ -303,6 +303,43 @@ async def test_every_page_fits_its_screen(app: App, chromium: Browser, width: st
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+async def test_check_ins_are_drawn_by_recovery_day(app: App, chromium: Browser, width: str) -> None:
+    complaints: list[str] = []
+    settle_in(app)
+    now = app.clock()
+    date = now.date() - dt.timedelta(days=33)
+    app.store.set_procedure_date(1, date, [], now)
+    given = (
+        ("day_1", "moderate", 1),
+        ("day_3", "same", 3),
+        ("day_7", "moderate", 7),
+        ("day_14", "none", 14),
+        ("day_30", "worried", 30),
+    )
+    for step, answer, day in given:
+        app.store.keep_check_in(1, step, date, answer, now - dt.timedelta(days=33 - day))
+    page = await person(chromium, PHONE if width == "phone" else DESKTOP, complaints)
+    await log_in(page, app, "Nurse Kim")
+
+    await page.goto(f"{app.web.address}/staff/patients/1")
+    await shot(page, f"check-ins-{width}")
+    chart = page.get_by_role("img", name="Check-ins by recovery day")
+    boxes = [await mark.bounding_box() for mark in await chart.locator("g.mark").all()]
+
+    lefts = [box["x"] for box in boxes if box]
+    assert len(lefts) == 5
+    assert lefts == sorted(set(lefts))
+    assert await chart.locator("g.worry").count() == 2
+    assert await chart.locator("text.row").first.evaluate("e => e.getBoundingClientRect().height") > 8
+    fill = "e => getComputedStyle(e).fill"
+    calm, worry = chart.locator("g.mark").first, chart.locator("g.worry").first
+    assert await calm.evaluate(fill) != await worry.evaluate(fill)
+    await expect(page.locator(".check-ins li").first).to_contain_text("something worries them")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert complaints == []
+
+
 async def test_an_unanswered_question_becomes_a_phrasing_after_its_effect_was_seen(
     app: App, chromium: Browser
 ) -> None:

@@ -232,6 +232,7 @@ def test_after_erasure_no_byte_of_the_patient_is_left(sqlite_store: Store, folde
     )
     sqlite_store.open_alert(HOME, patient, "danger", "urgent", "x", "swollen words", at(0, 9))
     sqlite_store.record_unanswered("question words", "en", ("a",), patient, at(0, 9))
+    sqlite_store.keep_check_in(patient, "day_1", DAY_0, "moderate", at(1, 12))
     with sqlite_store.read() as db:
         secrets = [
             bytes(v) for row in db.execute(text("SELECT chat_sealed, chat_mac FROM addresses")) for v in row
@@ -239,13 +240,14 @@ def test_after_erasure_no_byte_of_the_patient_is_left(sqlite_store: Store, folde
         secrets = secrets[2:]
         secrets += [bytes(row[0]) for row in db.execute(text("SELECT text_sealed FROM alert_messages"))]
         secrets += [bytes(row[0]) for row in db.execute(text("SELECT text_sealed FROM unanswered"))]
+        secrets += [bytes(row[0]) for row in db.execute(text("SELECT answer_sealed FROM check_ins"))]
     present = b"".join(path.read_bytes() for path in folder.iterdir())
 
     sqlite_store.erase(patient)
 
     left = b"".join(path.read_bytes() for path in folder.iterdir())
-    assert [secret in present for secret in secrets] == [True] * 4
-    assert [secret in left for secret in secrets] == [False] * 4
+    assert [secret in present for secret in secrets] == [True] * 5
+    assert [secret in left for secret in secrets] == [False] * 5
     assert sqlite_store.patient(HOME) is None
     assert sqlite_store.patient(other.address) == other
 

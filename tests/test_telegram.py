@@ -10,7 +10,10 @@ import pytest
 
 from bot import logs
 from bot.channels.port import SendFailed
+from bot.core.journey import reminder
 from bot.core.values import Address, Button, DatePicker, Message
+from bot.core.wording import Wording
+from intents.faq import Faq
 from tests import channel_fakes
 from tests.channel_fakes import CHAT, Kept, TelegramPerson, telegram_channel
 from tests.peers import bot_api
@@ -105,6 +108,27 @@ async def test_a_button_that_cannot_be_sent_does_not_hold_the_words_back(person:
     )
 
     assert (person.texts(), shown(person)) == (["Call 119 now"], ["b"])
+
+
+async def test_a_check_in_shows_its_answers_two_in_a_row_and_a_second_tap_changes_the_mark(
+    person: TelegramPerson, faq: Faq
+) -> None:
+    push = reminder(faq.steps["day_7"], Wording(faq, "en"), detail=False, asks_for=DAY)
+    await person.channel.send(person.address, push)
+    rows = person.server.chat(CHAT)[0]["reply_markup"]["inline_keyboard"]
+
+    await person.tap("4–6 · medium")
+    await person.server.seen(lambda: "✓ 4–6 · medium" in shown(person))
+    await person.tap("1–3 · a little")
+    await person.server.seen(lambda: "✓ 1–3 · a little" in shown(person))
+
+    assert [[key["text"] for key in row] for row in rows[:2]] == [
+        ["0 · none", "1–3 · a little"],
+        ["4–6 · medium", "7–10 · severe"],
+    ]
+    assert "✓ 4–6 · medium" not in shown(person)
+    taps = [event.action for event in await person.inbox.first(2)]
+    assert taps == ["check:day_7:261120:moderate", "check:day_7:261120:mild"]
 
 
 # --- the calendar

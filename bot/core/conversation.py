@@ -1,14 +1,15 @@
 """What to say and do about one incoming event: a plain function on plain values.
 
-Order is safety: a danger sign in the text wins over everything, then a person of the clinic who has taken over,
-then what a button or a typed label asks for, then a date, the small words of service, and the FAQ.
+Order is safety: a danger sign in the text wins over everything, then the answer to a check-in (which may be one too), then a
+person of the clinic who has taken over, then what a button or a typed label asks for, then a date, the small words of service,
+and the FAQ. One text is no danger sign although it may look like one: "none" or "better", all of it, to a question that is open.
 """
 
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, enrol, journey, pairing, visits
+from bot.core import answers, checkins, enrol, journey, pairing, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
 from bot.core.hours import is_open, next_opening
@@ -45,12 +46,16 @@ MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from else
 def decide(event: Incoming, meaning: Understanding | None, context: Context, faq: Faq) -> Decision:
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
     words = words_for(meaning, event, context, faq)
-    if meaning and meaning.outcome == "danger":
+    answered = checkins.tapped(event.action) or checkins.typed(event.text, words, context)
+    calm = answered is not None and answered.answer in checkins.CALM
+    if meaning and meaning.outcome == "danger" and not calm:
         return _danger(meaning, words, context)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
     if linked := _linked(event, words, context):  # also while a person has taken over
         return linked
+    if answered:
+        return checkins.decide(answered, event.text, words, context)
     if context.taken_over:
         return Decision((), (Relay(),), "taken_over")
     if event.kind == "joined":
@@ -431,6 +436,8 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
     if patient.procedure_date:
         lines.append(words("my_data_line_date", date=words.date(patient.procedure_date)))
     lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
+    if context.check_ins:
+        lines.append(words("my_data_line_check_ins", answers=checkins.listing(context, words)))
     lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
     return _say(
         "\n".join(lines),

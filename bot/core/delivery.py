@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from bot.core.pacing import backoff_seconds
-from bot.core.recovery import recovery_day
+from bot.core.recovery import local_date, recovery_day
 from bot.core.reminders import is_quiet, quiet_ends, too_late
 from bot.core.values import Address, RemindersState
 from intents.faq import Faq, Step
@@ -44,6 +44,8 @@ class Due:
     doubtful: bool  # it may have arrived already
     first_tried_at: dt.datetime | None
     retry_key: str  # a UUID, the same over all tries
+    answered: bool = False  # its check-in has an answer
+    checked_in_at: dt.datetime | None = None  # when the patient last answered one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Send:
 
     step: Step
     catch_up_day: int | None
+    asks: bool = True  # with the step's check-in, if it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def decide(due: Due, faq: Faq, now: dt.datetime, saving: frozenset[str] = frozen
         return End("cancelled", "stopped")
     if step is None:
         return End("cancelled", "step_removed")
+    if due.answered and due.attempts:  # it had arrived, although we never heard so
+        return End("sent", "answered")
     if due.newer_due:
         return End("missed", "folded" if step.late.then == "fold" else "late")
     if too_late(due.expires_at, step.late.then, now):
@@ -110,8 +115,16 @@ def _timed(due: Due, step: Step, faq: Faq, now: dt.datetime) -> Send | Wait:
     quiet = faq.file.reminders.quiet_hours
     if not step.urgent and is_quiet(now, zone, quiet):
         return Wait(quiet_ends(now, zone, quiet), "quiet")
-    late = now > due.expires_at
-    return Send(step, recovery_day(due.procedure_date, now, zone) if late else None)
+    return as_it_is_now(due, step, faq, now)
+
+
+def as_it_is_now(due: Due, step: Step, faq: Faq, now: dt.datetime) -> Send:
+    """The step as it goes out at `now`. Who has answered a check-in today is not asked again."""
+    zone = due.timezone or faq.clinic.timezone
+    today = local_date(now, zone)
+    answered_today = due.checked_in_at is not None and local_date(due.checked_in_at, zone) == today
+    day = recovery_day(due.procedure_date, now, zone) if now > due.expires_at else None
+    return Send(step, day, asks=not due.answered and not answered_today)
 
 
 def after_failure(

@@ -1,7 +1,9 @@
 """The recovery journey as the patient sees it: each reminder's text, and the list of those to come."""
 
+import datetime as dt
 from zoneinfo import ZoneInfo
 
+from bot.core import checkins
 from bot.core.actions import button
 from bot.core.values import Context, Message
 from bot.core.wording import Wording
@@ -10,18 +12,30 @@ from intents.faq import Step
 LISTED = 5
 
 
-def reminder(step: Step, words: Wording, detail: bool, catch_up_day: int | None = None) -> Message:
-    """One push. The first line is what a lock screen shows: neutral unless the patient asked for detail."""
+def reminder(
+    step: Step,
+    words: Wording,
+    detail: bool,
+    catch_up_day: int | None = None,
+    asks_for: dt.date | None = None,
+) -> Message:
+    """One push. The first line is what a lock screen shows: neutral unless the patient asked for detail.
+
+    `asks_for`: the date of the procedure whose check-in is asked; None leaves the step's question out.
+    """
     first = words.text(step.headline) if detail else _neutral(step, words)
     parts = [first]
     if catch_up_day is not None:
         parts.append(words("reminder_catch_up", day=catch_up_day))
     if not detail:
         parts.append(words.text(step.headline))
-    parts += [words.text(step.text), words("reminder_footer")]
-    return Message(
-        "\n".join(parts), (button(words, "btn_person", "person"), button(words, "btn_stop", "stop"))
-    )
+    parts.append(words.text(step.text))
+    buttons = checkins.buttons(step, asks_for, words) if asks_for else ()
+    if step.check_in and buttons:
+        parts.append(f"\n{words.text(dict(step.check_in.question))}\n")
+    parts.append(words("reminder_footer"))
+    ways_out = (button(words, "btn_person", "person"), button(words, "btn_stop", "stop"))
+    return Message("\n".join(parts), (*buttons, *ways_out))
 
 
 def _neutral(step: Step, words: Wording) -> str:

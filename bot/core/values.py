@@ -1,12 +1,12 @@
 """The plain values that travel between the shells and the core. Nothing here knows a platform, a table or a clock."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["text", "edited", "action", "photo", "voice", "sticker", "other", "joined", "left"]
 RemindersState = Literal["on", "paused", "stopped"]
-AlertKind = Literal["danger", "person", "failure", "appointment"]
+AlertKind = Literal["danger", "person", "failure", "appointment", "check_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,25 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A reminder that went out at `at` (UTC), of the plan for `procedure_date`. Whether it asks something, the FAQ knows."""
+
+    step_id: str
+    procedure_date: dt.date
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedIn:
+    """The patient's answer to a step's check-in, one of intents.short_answers.ANSWERS, given at `at` (UTC)."""
+
+    step_id: str
+    procedure_date: dt.date
+    answer: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """A link of the clinic that somebody follows. `mine`: this patient has used it already."""
 
@@ -138,6 +157,8 @@ class Context:
     asking_wishes: bool = False  # the patient was asked when they want to come
     takes_requests: bool = False  # somebody will see a request for a visit
     ask_helpful: bool = False  # whether it is time to ask "was this helpful?"
+    check_ins: tuple[CheckedIn, ...] = ()  # answers that are kept, oldest first
+    asked: Asked | None = None  # the check-in that a typed answer would be meant for
     invitation: Invitation | None = None  # the clinic's link that this event follows
     code: str | None = None  # six digits that join two chats, when this event brings them
     code_state: Literal["open", "own", "joined", "wrong"] = "wrong"
@@ -229,6 +250,15 @@ class CountFeedback:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepCheckIn:
+    """The answer to a step's check-in; a later one takes its place."""
+
+    step_id: str
+    procedure_date: dt.date
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Enrol:
     """The patient agreed to what the clinic's link asks: consent, date, language and zone at once."""
 
@@ -268,6 +298,7 @@ Effect = (
     | StopAsking
     | RequestAppointment
     | CountFeedback
+    | KeepCheckIn
     | Enrol
     | OfferCode
     | JoinChats
@@ -283,4 +314,4 @@ class Decision:
     outcome: str = ""  # for the record: an Understanding's outcome or the action's name
     entry: str | None = None
     score: float | None = None
-    extra: dict[str, str] = field(default_factory=dict)
+    said: str = ""  # what a tapped button said, as staff read it; empty: its action will do

@@ -11,6 +11,7 @@ from bot.core.values import (
     EraseAll,
     GiveConsent,
     JoinChats,
+    KeepCheckIn,
     OfferCode,
     Patient,
     RecordUnanswered,
@@ -29,7 +30,7 @@ class Outdated(Exception):
 
 
 _OF_ANYBODY = (GiveConsent, SetLanguage, Enrol, EraseAll, Unreachable)
-_OF_PATIENTS = (SetProcedureDate, SetReminders, SetDetail, OfferCode, RecordUnanswered)
+_OF_PATIENTS = (SetProcedureDate, SetReminders, SetDetail, OfferCode, RecordUnanswered, KeepCheckIn)
 
 
 def keeps(effect: Effect, patient: Patient) -> bool:
@@ -84,6 +85,9 @@ def _of_patient(
             return replace(patient, detail=detail)
         case OfferCode(code):
             if not store.offer_code(patient_id, patient.address, code, now):
+                raise Outdated
+        case KeepCheckIn(step_id, date, answer):
+            if not store.keep_check_in(patient_id, step_id, date, answer, now):
                 raise Outdated
         case RecordUnanswered(text, matches):
             store.record_unanswered(text, patient.language or "en", matches, patient_id, now)

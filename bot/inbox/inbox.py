@@ -19,11 +19,13 @@ from pathlib import Path
 from bot import logs
 from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, SendFailed
-from bot.core import enrol, pairing
+from bot.core import checkins, enrol, pairing
 from bot.core.conversation import decide, typed_label, words_for
 from bot.core.values import (
     Address,
+    Asked,
     AskWishes,
+    CheckedIn,
     Context,
     CountFeedback,
     Decision,
@@ -68,6 +70,8 @@ class Known:
     invitation: Invitation | None = None
     code: str | None = None
     code_state: pairing.CodeState = "wrong"
+    check_ins: tuple[CheckedIn, ...] = ()
+    last_sent: Asked | None = None
 
 
 class Inbox:
@@ -170,7 +174,7 @@ class Inbox:
         session = self._sessions.of(event.address)
         understander = self._current()
         known, meaning = await self._gather(event, session, understander)
-        if session.flooding(self._monotonic()) and not _is_danger(meaning):
+        if session.flooding(self._monotonic()) and not _is_danger(event, meaning):
             return await self._slow_down(event, session, understander, answering, done)
         # decide, and keep what must be kept before anything is said
         context, decision = self._decide(event, meaning, session, known, understander)
@@ -183,9 +187,15 @@ class Inbox:
                     raise
                 known, meaning = await self._gather(event, session, understander)
                 context, decision = self._decide(event, meaning, session, known, understander)
+            except Exception as err:
+                if decision.outcome != "danger":
+                    raise
+                log.error("danger_not_kept", event_id=event.event_id, **_fault(err))
+                other = None
+                break
         words = words_for(meaning, event, context, understander.faq)
         # apply
-        if decision.replies and not _is_danger(meaning):  # danger waits for nobody
+        if decision.replies and decision.outcome != "danger":  # danger waits for nobody
             await turn.enter_async_context(self._turns[event.address.channel].one())
         await self._apply(event, decision, session, words, context, answering)
         if other:
@@ -253,7 +263,7 @@ class Inbox:
         except Exception as err:
             known, fault = Known(), err
         meaning = self._meaning(understander, event, session)
-        if fault and not _is_danger(meaning):
+        if fault and not _is_danger(event, meaning):
             raise fault
         if fault:
             log.error("danger_without_database", event_id=event.event_id, **_fault(fault))
@@ -276,6 +286,8 @@ class Inbox:
             store.invitation(payload, address, now) if payload else None,
             code,
             self._code_state(code, address, now) if code else "wrong",
+            tuple(store.check_ins(patient.id)) if patient and patient.id else (),
+            store.last_sent(patient.id) if patient and patient.id and event.text else None,
         )
 
     def _code_state(self, code: str, address: Address, now: dt.datetime) -> pairing.CodeState:
@@ -293,9 +305,10 @@ class Inbox:
         return understander.understand(event.text, session.patient.language)
 
     def _context(self, event: Incoming, session: Session, known: Known) -> Context:
+        now = self._clock()
         return Context(
             patient=session.patient,
-            now=self._clock(),
+            now=now,
             upcoming=known.upcoming,
             sent=known.sent,
             platform=self._channels[event.address.channel].platform,
@@ -311,6 +324,8 @@ class Inbox:
             code=known.code,
             code_state=known.code_state,
             fresh_code=f"{secrets.randbelow(10**pairing.DIGITS):0{pairing.DIGITS}}",
+            check_ins=known.check_ins,
+            asked=checkins.open_question(known.last_sent, known.check_ins, session.spoke_at, now),
         )
 
     # --- apply
@@ -320,7 +335,7 @@ class Inbox:
             if not await answering.say(message):
                 return
         if replies:
-            session.last_buttons = replies[-1].buttons
+            session.last_buttons, session.spoke_at = replies[-1].buttons, self._clock()
 
     async def _slow_down(
         self, event: Incoming, session: Session, understander: Understander, answering: Answering, done: Done
@@ -402,7 +417,7 @@ class Inbox:
         patient, afterwards = _speaking(session.patient, words), []
         for alert in alerts:
             told = await self._alert(alert, patient, lines if concerned else tuple(session.talk))
-            if alert.kind == "danger" or not told:
+            if alert.kind in ("danger", "check_in") or not told:
                 afterwards.append("alert_sent" if told else "alert_not_sent")
         if concerned and not alerts and event.kind != "left":
             try:
@@ -444,8 +459,8 @@ def _name(event: Incoming) -> tuple[str, str]:
     return event.address.channel, event.event_id
 
 
-def _is_danger(meaning: Understanding | None) -> bool:
-    return meaning is not None and meaning.outcome == "danger"
+def _is_danger(event: Incoming, meaning: Understanding | None) -> bool:
+    return (meaning is not None and meaning.outcome == "danger") or checkins.is_danger(event.action)
 
 
 def _fault(err: BaseException) -> dict[str, object]:
@@ -463,8 +478,7 @@ def _speaking(patient: Patient, words: Wording) -> Patient:
 
 def _lines(event: Incoming, decision: Decision, now: dt.datetime) -> tuple[Line, ...]:
     """What was said in this step, as staff read it."""
-    said = event.text.strip() or (
-        f"({event.kind})" if event.kind != "action" else f"(tapped: {event.action})"
-    )
+    tapped = f"({event.kind})" if event.kind != "action" else f"(tapped: {event.action})"
+    said = event.text.strip() or decision.said or tapped
     replies = (Line(now, "bot", message.text) for message in decision.replies)
     return (Line(now, "patient", said), *replies)

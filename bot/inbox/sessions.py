@@ -1,5 +1,6 @@
 """What is remembered of conversations in memory only: it is gone with the process, and needs no consent."""
 
+import datetime as dt
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class Session:
     patient: Patient
     last_buttons: tuple[Button, ...] = ()
     last_entry: str | None = None
+    spoke_at: dt.datetime | None = None  # when the bot last answered here
     talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
     answers: int = 0  # since "was this helpful?" was asked last
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOD_MESSAGES))

@@ -150,7 +150,8 @@ def compose(due: Due, send: Send, faq: Faq, platform: str) -> Message:
     """The push in the patient's language, or in the clinic's first one where it no longer answers in theirs."""
     language = due.language if due.language in faq.languages else faq.languages[0]
     words = Wording(faq, language, due.traditional, platform)
-    return journey.reminder(send.step, words, due.detail, send.catch_up_day)
+    asks_for = due.procedure_date if send.asks else None
+    return journey.reminder(send.step, words, due.detail, send.catch_up_day, asks_for)
 
 
 def _word(change: Change) -> str:

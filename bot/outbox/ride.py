@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 from dataclasses import dataclass
 
-from bot.core.delivery import End, Send, Wait, decide
+from bot.core.delivery import End, Send, Wait, as_it_is_now, decide
 from bot.core.values import Address, Message
 from bot.outbox.courier import compose
 from bot.store.deliveries import Change, Claimed, Claims, Result, Start
@@ -41,7 +41,7 @@ async def ride_along(
         quiet = isinstance(verdict, Wait) and verdict.reason == "quiet"
         step = faq.steps.get(item.due.step_id)
         if quiet and step is not None:
-            verdict = Send(step, None)
+            verdict = as_it_is_now(item.due, step, faq, now)
         if isinstance(verdict, Send) and item.due.address == address:
             start: Change = Start(item.due.id, address.channel)
             if (await asyncio.to_thread(store.apply, claims, [start], now))[0]:

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 
 from bot import logs
-from bot.core.values import Button, Line, OpenAlert, Patient
+from bot.core.values import Button, CheckedIn, Line, OpenAlert, Patient
 from bot.staff import cards, rings
 from bot.staff.post import Post, title
 from bot.staff.voice import Voice
@@ -60,7 +60,8 @@ class Alerting:
 
     async def _show(self, alert: Alert, thread: Thread, patient: Patient, now: dt.datetime) -> bool:
         lines = await asyncio.to_thread(self._store.lines, thread.id, cards.TALK_SHOWN + 1)
-        text = cards.alert_card(alert, thread, patient, lines, self._voice.faq, now)
+        answered = await self._check_ins(patient)
+        text = cards.alert_card(alert, thread, patient, lines, answered, self._voice.faq, now)
         old = await asyncio.to_thread(self._store.card, alert.id)
         card = await self._post.to_thread(thread, text, cards.alert_buttons(alert, thread))
         if card is None:
@@ -70,6 +71,9 @@ class Alerting:
         await asyncio.to_thread(self._store.postpone_ring, alert.id, due)
         await self._strip(old)
         return True
+
+    async def _check_ins(self, patient: Patient) -> list[CheckedIn]:
+        return await asyncio.to_thread(self._store.check_ins, patient.id) if patient.id else []
 
     async def _strip(self, card: Card | None) -> None:
         """Only the newest card of an alert carries buttons."""
@@ -166,6 +170,7 @@ class Alerting:
         patient = await asyncio.to_thread(self._store.patient, alert.address) or Patient(alert.address)
         card = await asyncio.to_thread(self._store.card, alert.id)
         lines = await asyncio.to_thread(self._store.lines, thread.id, cards.TALK_SHOWN + 1)
+        answered = await self._check_ins(patient)
         # decide
         minutes, number = rings.minutes_between(ring.since, now), ring.rings + 1
         if card is None and await self._told_at_last(alert, thread, patient, minutes, now):
@@ -180,7 +185,7 @@ class Alerting:
         if again:
             await asyncio.to_thread(self._store.set_card, alert.id, again)
             await self._strip(card)
-        full = cards.alert_card(alert, thread, patient, lines, self._voice.faq, now)
+        full = cards.alert_card(alert, thread, patient, lines, answered, self._voice.faq, now)
         await self._post.to_second(thread, f"{head}\n\n{full}", buttons)
         if number in rings.TELL_PATIENT:
             await self._voice.say(thread, "alert_unanswered", minutes=minutes)

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from bot.core.hours import is_open, next_opening
 from bot.core.recovery import recovery_day
-from bot.core.values import Button, Line, Patient
+from bot.core.values import Button, CheckedIn, Line, Patient
+from bot.staff import checkins
 from bot.staff.post import title
 from bot.store.appointments import Appointment
 from bot.store.care import Thread
@@ -15,7 +16,10 @@ from intents.faq import Faq
 from intents.languages import LANGUAGES
 
 SIGNS = {"emergency": "🆘", "urgent": "🔴", "call": "🟠", "routine": "🔵"}
-KINDS = {"danger": "danger sign", "person": "wants a person", "failure": "could not be answered"}
+KINDS = {
+    "danger": "danger sign", "person": "wants a person", "failure": "could not be answered",
+    "check_in": "check-in outside the usual course",
+}  # fmt: skip
 REASONS = {
     "phone": "Spoke by phone",
     "chat": "Answered in chat",
@@ -28,12 +32,20 @@ LINE_SHOWN = 300
 
 
 def alert_card(
-    alert: Alert, thread: Thread, patient: Patient, lines: Sequence[Line], faq: Faq, now: dt.datetime
+    alert: Alert,
+    thread: Thread,
+    patient: Patient,
+    lines: Sequence[Line],
+    answered: Sequence[CheckedIn],
+    faq: Faq,
+    now: dt.datetime,
 ) -> str:
-    """All that a nurse wants to know before answering."""
+    """All that a nurse wants to know before answering. `answered`: the patient's check-ins."""
     zone = ZoneInfo(faq.clinic.timezone)
     head = f"{SIGNS.get(alert.urgency, '🔴')} {alert.urgency.upper()} · {what(alert, faq)} · #{alert.id}"
     parts = [head, _who(thread, patient, faq, now), _hours(faq, now)]
+    if course := checkins.in_a_line(checkins.course(answered, patient, faq)):
+        parts.append(f"Check-ins: {course}")
     words = alert.messages[-1].text.strip() if alert.messages else ""
     parts.append(f"\n“{words}”" if words else "\n(tapped the button, wrote nothing)")
     earlier = [line for line in lines if line.text.strip() != words][-TALK_SHOWN:]

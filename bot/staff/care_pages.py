@@ -6,7 +6,7 @@ import zlib
 from aiohttp import web
 
 from bot.core.values import Patient
-from bot.staff import cards
+from bot.staff import cards, checkins
 from bot.staff.post import title
 from bot.staff.site import HOME, Visit
 from bot.store.care import Thread
@@ -82,6 +82,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
     lines = await asyncio.to_thread(store.lines, found.id)
     visits = await asyncio.to_thread(store.appointments_of, found.id)
     ended = await asyncio.to_thread(store.ended_alerts, found.address)
+    answered = await asyncio.to_thread(store.check_ins, patient.id) if patient.id else []
     await visit.audit_reading(f"thread {found.id}")
     pulse, _ = await asyncio.to_thread(_news, store)
     visit.site.desk.watched()
@@ -89,7 +90,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
         "thread.html", thread=found, alert=alert, patient=patient, lines=lines, visits=visits, ended=ended,
         title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
-        pulse=pulse,
+        pulse=pulse, check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from bot.staff import checkins
 from bot.store.figures import Week
 from bot.store.store import Store
 from intents.faq import Faq
@@ -39,7 +40,7 @@ class Digest:
 
     async def text(self, now: dt.datetime) -> str:
         """The digest of the seven days before `now`."""
-        week = await asyncio.to_thread(self._store.week, now - WEEK, now)
+        week = await asyncio.to_thread(self._store.week, now - WEEK, now, checkins.asking(self._faq()))
         waiting = len(await asyncio.to_thread(self._store.questions))
         open_alerts, _ = await asyncio.to_thread(self._store.open_count)
         visits = len(await asyncio.to_thread(self._store.open_appointments))
@@ -55,6 +56,9 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
         f"{_some(total, 'question')}: {_share(asked['answer'], total)} answered, {_share(asked['choices'], total)} offered "
         f"choices, {_share(asked['unknown'], total)} without an answer. {_some(week.reminders_sent, 'reminder')} sent."
     )
+    asked_how, answered = week.check_ins
+    if asked_how:
+        lines.append(f"{_some(asked_how, 'check-in')} asked, {_share(answered, asked_how)} answered.")
     read = (
         f", read after {week.alert_minutes:.0f} minutes on average" if week.alert_minutes is not None else ""
     )

@@ -6,6 +6,7 @@ import secrets
 
 from aiohttp import web
 
+from bot.staff import checkins
 from bot.staff.gate import COOKIE, DOOR, LONGEST
 from bot.staff.site import HOME, Visit
 
@@ -72,7 +73,9 @@ async def audit(visit: Visit) -> web.StreamResponse:
 async def figures(visit: Visit) -> web.StreamResponse:
     """What is asked, what helps, what does not."""
     days = 30 if visit.request.query.get("days") == "30" else 7
-    week = await asyncio.to_thread(visit.site.store.week, visit.now - dt.timedelta(days=days), visit.now)
+    asking = checkins.asking(visit.site.faq)
+    since = visit.now - dt.timedelta(days=days)
+    week = await asyncio.to_thread(visit.site.store.week, since, visit.now, asking)
     digest = await visit.site.desk.digest.text(visit.now)
     asked = sum(week.outcomes.get(name, 0) for name in ("answer", "choices", "unknown"))
     return await visit.page(

@@ -11,6 +11,7 @@ from bot.core.recovery import local_date, recovery_day
 from bot.core.reminders import plan
 from bot.core.values import Patient
 from bot.core.wording import Wording
+from bot.staff import checkins
 from bot.staff.faq_pages import choice
 from bot.staff.site import Visit
 from bot.store.figures import PatientRow
@@ -43,11 +44,12 @@ async def patient(visit: Visit) -> web.StreamResponse:
     if not rows:
         raise web.HTTPNotFound
     reminders = await asyncio.to_thread(store.reminder_rows, number)
+    answered = checkins.course(await asyncio.to_thread(store.check_ins, number), rows[0].patient, faq)
     await visit.audit_reading(f"patient {number}")
     return await visit.page(
         "patient.html", number=number, rows=rows, patient=rows[0].patient, reminders=reminders, faq=faq,
         day=_day(rows[0].patient, faq.clinic.timezone, visit.now), languages=LANGUAGES, states=STATES,
-        threads=await _threads(visit, rows),
+        threads=await _threads(visit, rows), check_ins=answered, chart=checkins.chart(answered),
     )  # fmt: skip
 
 
@@ -68,7 +70,7 @@ async def journey_page(visit: Visit) -> web.StreamResponse:
     words, detail = Wording(faq, language, traditional, "LINE"), query.get("detail") == "on"
     pushes = [
         (item.due_at.astimezone(ZoneInfo(zone)), faq.steps[item.step_id],
-         journey.reminder(faq.steps[item.step_id], words, detail).text)
+         journey.reminder(faq.steps[item.step_id], words, detail, asks_for=date))
         for item in plan(faq.file.reminders.steps, date, zone)
     ]  # fmt: skip
     return await visit.page(

@@ -15,7 +15,7 @@ from intents.faq import URGENCIES
 _CHAT, _TEXT, _QUESTION = "alerts.chat", "alert_messages.text", "unanswered.text"
 
 # Alerts during which no cheerful reminder goes out. A wish to speak to a person does not stop the journey.
-HOLDING = ("danger",)
+HOLDING = ("danger", "check_in")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, literal_column, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.delivery import Due
@@ -15,9 +15,10 @@ from bot.core.pacing import OTHER, RATES, Lane, Rate, is_blocked, take_slots
 from bot.core.reminders import CATCH_UP_LIMIT
 from bot.core.values import Address
 from bot.store.alerts import HOLDING
+from bot.store.checkins import answers_of_reminder
 from bot.store.housekeeping import Housekeeping
 from bot.store.patients import PLACE
-from bot.store.schema import addresses, alerts, limits, patients, procedures, reminders
+from bot.store.schema import addresses, alerts, check_ins, limits, patients, procedures, reminders
 
 CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
 HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slots
@@ -135,6 +136,11 @@ class Claiming(Housekeeping):
                 addresses.c.chat_sealed,
                 newer_due.label("newer_due"),
                 alert_open_for(patients.c.id).label("alert_open"),
+                exists().where(answers_of_reminder()).label("answered"),
+                select(func.max(check_ins.c.at))
+                .where(check_ins.c.procedure_id == reminders.c.procedure_id)
+                .scalar_subquery()
+                .label("checked_in_at"),
             )
             .select_from(_journeys().outerjoin(addresses, _push_address()))
             .where(PENDING, reminders.c.next_at <= now, open_for_traffic)
@@ -170,6 +176,8 @@ class Claiming(Housekeeping):
             retry_key=str(
                 uuid.uuid5(self._instance, f"{row.procedure_id}:{row.procedure_date}:{row.step_id}")
             ),
+            answered=bool(row.answered),
+            checked_in_at=row.checked_in_at,
         )
 
     # --- limits

@@ -1,13 +1,14 @@
 """Figures for the clinic: how often each entry is used, and whether it helped. Nobody's name in them."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
 
 from bot.core.values import Address, Patient
-from bot.store.database import Database
+from bot.store.checkins import CheckIns
 from bot.store.patients import PLACE
 from bot.store.schema import addresses, alerts, events, patients, procedures, reminders, unanswered
 from bot.store.staff_schema import feedback
@@ -32,6 +33,7 @@ class Week:
     alert_minutes: float | None  # mean time until an alert was read
     entries: tuple[EntryFigures, ...]
     reminders_sent: int
+    check_ins: tuple[int, int] = (0, 0)  # asked, and answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class ReminderRow:
     doubtful: bool
 
 
-class Figures(Database):
+class Figures(CheckIns):
     """Reads for the staff page, and the counts behind the digest."""
 
     def count_feedback(self, entry: str, helpful: bool, day: dt.date) -> None:
@@ -74,8 +76,8 @@ class Figures(Database):
         with self.write() as db:
             db.execute(put.on_conflict_do_update(index_elements=key, set_={"count": feedback.c.count + 1}))
 
-    def week(self, since: dt.datetime, until: dt.datetime) -> Week:
-        """What happened from `since` to `until`."""
+    def week(self, since: dt.datetime, until: dt.datetime, asking: Collection[str] = ()) -> Week:
+        """What happened from `since` to `until`. `asking`: the steps that have a check-in."""
         during = (events.c.done_at >= since) & (events.c.done_at < until)
         outcomes = select(events.c.outcome, func.count()).where(during).group_by(events.c.outcome)
         used = (
@@ -98,6 +100,7 @@ class Figures(Database):
                 alert_minutes=sum(minutes) / len(minutes) if minutes else None,
                 entries=self._entries(db, dict(db.execute(used).all()), since.date(), until.date()),
                 reminders_sent=db.execute(sent).scalar_one(),
+                check_ins=self.check_in_counts(asking, since, until),
             )
 
     @staticmethod

@@ -7,7 +7,7 @@ from sqlalchemy.sql import ColumnElement
 
 from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import Patients
-from bot.store.schema import alerts, events, notices, patients, procedures, unanswered
+from bot.store.schema import alerts, check_ins, events, notices, patients, procedures, unanswered
 
 EVENTS_KEPT = dt.timedelta(
     days=30
@@ -22,6 +22,7 @@ PERSONAL = (
     "patients",
     "addresses",
     "procedures",
+    "check_ins",
     "alerts",
     "alert_messages",
     "unanswered",
@@ -44,6 +45,7 @@ class Housekeeping(Patients):
             (notices, notices.c.told_at < now - NOTICES_KEPT),
             (unanswered, unanswered.c.at < now - UNANSWERED_KEPT),
             (alerts, alerts.c.closed_at < now - ALERTS_KEPT),
+            (check_ins, check_ins.c.at < now - PATIENTS_KEPT),  # of a patient whom a newer procedure keeps
             (enrolments, enrolments.c.patient_id.is_(None) & (enrolments.c.expires_at < now - LINKS_KEPT)),
             (pairings, pairings.c.expires_at < now),
         ]

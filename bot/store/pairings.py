@@ -3,14 +3,14 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.pairing import MINUTES, CodeState
 from bot.core.values import Address, Patient
 from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import PLACE, Patients
-from bot.store.schema import addresses, alerts, patients, procedures, unanswered
+from bot.store.schema import addresses, alerts, check_ins, patients, procedures, unanswered
 from bot.store.staff_schema import threads
 
 _STRICTNESS = ("on", "paused", "stopped")
@@ -105,12 +105,29 @@ class Pairings(Patients):
         kinds = select(procedures.c.kind).where(procedures.c.patient_id == kept)
         free = and_(procedures.c.patient_id == gone, procedures.c.kind.not_in(kinds.scalar_subquery()))
         db.execute(update(procedures).where(free).values(patient_id=kept))
+        self._merge_check_ins(db, gone, kept)
         for table in (addresses, alerts, unanswered, threads, enrolments):
             db.execute(update(table).where(table.c.patient_id == gone).values(patient_id=kept))
         self._set(db, kept, reminders=max(both.values(), key=_STRICTNESS.index))
         db.execute(delete(patients).where(patients.c.id == gone))  # what was doubled goes by CASCADE
         self._prefer_reachable(db, kept)
         self._follow_state(db, kept, now)
+
+    def _merge_check_ins(self, db: Connection, gone: int, kept: int) -> None:
+        """Of a procedure that both have, the answers come along, save those that `kept` has given too."""
+        theirs, mine = procedures.alias("theirs"), procedures.alias("mine")
+        doubled = select(theirs.c.id, mine.c.id).where(
+            theirs.c.patient_id == gone, mine.c.patient_id == kept, mine.c.kind == theirs.c.kind
+        )
+        had = check_ins.alias("had")
+        for old, new in db.execute(doubled).all():
+            same = exists().where(
+                had.c.procedure_id == new,
+                had.c.procedure_date == check_ins.c.procedure_date,
+                had.c.step_id == check_ins.c.step_id,
+            )
+            moved = update(check_ins).where(check_ins.c.procedure_id == old, ~same)
+            db.execute(moved.values(procedure_id=new))
 
     def _prefer_reachable(self, db: Connection, patient_id: int) -> None:
         """Reminders go where they went; when that was nowhere, to the chat that has come in addition."""

@@ -185,6 +185,19 @@ Index(
     sqlite_where=text("doubtful OR state = 'failed'"),
 )
 
+# The answer to the check-in of a step. The day is that of `at`, counted from the procedure's date as it is now.
+check_ins = Table(
+    "check_ins",
+    metadata,
+    _id(),
+    Column("procedure_id", _Id, ForeignKey("procedures.id", ondelete="CASCADE"), nullable=False),
+    Column("procedure_date", Date, nullable=False),
+    Column("step_id", String(48), nullable=False),
+    Column("answer_sealed", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("procedure_id", "procedure_date", "step_id", name="uq_check_ins_natural"),
+)
+
 events = Table(
     "events",
     metadata,
