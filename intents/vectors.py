@@ -40,7 +40,7 @@ _SCALE = np.array(list(BLOCK_WEIGHTS.values()))
 _TELLS_LANGUAGE = np.isin(
     list(BLOCK_WEIGHTS), ("word", "cjk", "syllable")
 )  # from gibberish, by how much of it is known
-RARE = 2
+RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
 _ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
