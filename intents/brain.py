@@ -27,7 +27,7 @@ from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import LARGE, Vectoriser
 
-EPOCHS = 3, 2  # without the lines held out, then with all; more gains nothing on unseen questions
+EPOCHS = 2, 2  # without the lines held out, then with all; more gains nothing on unseen questions
 EPOCHS_OF_FEW = 8, 4
 HELD_OUT = 5  # one line in five tells how sure to be; it is learned afterwards
 FORMAT = 6

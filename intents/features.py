@@ -66,10 +66,8 @@ def jamo(text: str) -> str:
     return "".join(out)
 
 
-def _grams(run: str, low: int, high: int) -> Iterator[str]:
-    for n in range(low, high + 1):
-        for i in range(len(run) - n + 1):
-            yield run[i : i + n]
+def _grams(run: str, low: int, high: int) -> list[str]:
+    return [run[i : i + n] for n in range(low, high + 1) for i in range(len(run) - n + 1)]
 
 
 def extract(text: str, find: Find = _nothing, mend: Mend = list) -> Features:
@@ -105,13 +103,13 @@ def _latin(tokens: list[str]) -> Features:
         "next": [f"{a} {b}" for a, b in pairwise(stems)],
         "skip": [f"{a} {b}" for a, b in zip(stems, stems[2:], strict=False)],
         "char": [g for token in tokens if not token[0].isdigit() for g in _grams(f"<{token}>", 2, 4)],
-        "cross": list(_grams(line, 4, 4)) if tokens else [],  # a lost or stray space costs few of these
+        "cross": _grams(line, 4, 4) if tokens else [],  # a lost or stray space costs few of these
     }
 
 
 def _han_and_kana(run: str) -> Features:
     return {
-        "cjk": list(_grams(run, 1, 3)),
+        "cjk": _grams(run, 1, 3),
         "cjkpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
         "edge": [*(f"^{run[:n]}" for n in (1, 2, 3)), *(f"{run[-n:]}$" for n in (1, 2, 3))],
     }
@@ -120,10 +118,10 @@ def _han_and_kana(run: str) -> Features:
 def _hangul(spaced: list[str]) -> Features:
     run = "".join(spaced)
     return {
-        "syllable": list(_grams(run, 1, 2)),
+        "syllable": _grams(run, 1, 2),
         "sylpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
         "start": [part[:2] for part in spaced],  # the stem of a word without its particles
-        "jamo": list(_grams(jamo(run), 3, 6)),
+        "jamo": _grams(jamo(run), 3, 5),
     }
 
 

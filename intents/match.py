@@ -194,11 +194,20 @@ class Matcher:
         """All that the message resembles."""
         features, corrected = self.features(text)
         columns, values, known = self.vectoriser.vector(features)
+        nearest = partial(self._nearest, self._spread(columns, values))
+        alarming = self.model.alarming(columns, values)
+        return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming)
+
+    def signs(self, text: Normalised) -> Evidence:
+        """What a part of a message says of danger; the nearest phrasing is not looked for."""
+        columns, values, known = self.vectoriser.vector(self.features(text)[0])
+        alarming = self.model.alarming(columns, values)
+        return rank(self._shares(columns, values), self.labels, lambda _: (0.0, ""), known, (), alarming)
+
+    def _spread(self, columns: Ints, values: Floats) -> Floats:
         dense = np.zeros(self.vectoriser.width, np.float32)
         dense[columns] = values
-        shares = self._shares(columns, values)
-        alarming = self.model.alarming(columns, values)
-        return rank(shares, self.labels, partial(self._nearest, dense), known, corrected, alarming)
+        return dense
 
     def _shares(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""

@@ -3,6 +3,8 @@
 Only denials of existence that stand before their noun count ("no", "without", 没有): in "can't breathe" or 動かない the denial
 is the report itself, and for Japanese and Korean, where the two look alike, n-grams measured better than such rules.
 Whatever is denied is still a feature, but another one than the thing asserted, so the model learns both.
+
+And which parts a message has: a sign of danger is often said by the way, after a question about something else.
 """
 
 import re
@@ -21,6 +23,18 @@ _PATTERNS = (
         rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
     ),
 )
+
+_BY_THE_WAY = (
+    r"\b(?:also|by the way|btw|anyway|oh and|plus)\b|(?:あと|それと|ちなみに|そういえば|ところで)(?=[、,\s])"
+    r"|(?:참고로|그리고|근데|그런데|아 그리고)\s|顺便|順便|另外|还有|還有|对了|對了"
+)
+_PART = re.compile(rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})", re.I)
+PARTS = 8  # of a message that are looked at one by one
+
+
+def parts(text: str) -> list[str]:
+    """The sentences of raw `text`, and what stands after a "by the way" as one of its own; at most PARTS, the last ones."""
+    return [part for piece in _PART.split(text) if (part := piece.strip())][-PARTS:]
 
 
 def denied(text: str) -> list[tuple[int, int]]:

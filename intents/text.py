@@ -44,6 +44,10 @@ class Normalised:
         """Whether Han is the only one of the scripts that tell a language."""
         return bool(_HAN.search(self.raw)) and not (_KANA.search(self.raw) or _HANGUL.search(self.raw))
 
+    def part(self, raw: str) -> "Normalised":
+        """One sentence of the text."""
+        return Normalised(raw, fold(raw), self.language, self.traditional)
+
     def in_language(self, language: str) -> "Normalised":
         return Normalised(self.raw, self.text, language, language == "zh" and is_traditional(self.raw))
 
@@ -129,7 +133,7 @@ _JAPANESE_HAN = (
     "効果",
     "期間",
 )
-_JAPANESE_SHAPES = frozenset("糸図対応実検価労働気発変続読売広帰駅験経済単戻歳壊悪覚団転伝両焼県黒歯頬顎込")
+_JAPANESE_SHAPES = frozenset("糸図対応実検価労働気発変続読売広帰駅験経済単戻歳壊悪覚団転伝両焼県黒歯頬込")
 
 
 def _looks_japanese(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 Two kinds of evidence. What the text resembles: the probability, learned from thousands of reports and of lines that only
 look like reports, that it is one. And how it is said: a hypothetical, a denial or a memory needs more likeness than a plain
-statement. A measured body temperature of fever is a report by itself.
+statement. A measured body temperature of fever is a report by itself. Each sentence is judged on its own too, by a higher bar:
+among other things, a report hidden behind a routine question would be outvoted.
 """
 
 import re
@@ -14,8 +15,11 @@ from intents.text import Normalised
 
 ALARM = 0.19  # probability of danger from which a plain statement raises the alarm
 ALARM_MARKED = 0.32  # the same where words make it a question, a denial or a memory
-CLEAR = 0.07  # share that one sign has by itself; below STRONG, less is a vague unease about everything
-STRONG = 0.33  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
+CLEAR = 0.1  # share that one sign has by itself; below STRONG, less is a vague unease about everything
+STRONG = 0.4  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
+PART_ALARM = 0.6  # the same three for one sentence of several: alone it lacks what the others make clear
+PART_ALARM_MARKED = 0.8
+PART_CLEAR = 0.4
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
 
@@ -45,6 +49,18 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
         return Verdict(FEVER, (f"{why}: a temperature of fever",))
     return Verdict(None, (why,))
+
+
+def judge_part(part: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
+    """Weigh one sentence of a message that is no report as a whole."""
+    sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
+    alarm = PART_ALARM_MARKED if lexicon.marks(part.text, part.language) else PART_ALARM
+    if evidence.danger >= alarm and share >= PART_CLEAR:
+        return Verdict(
+            sign,
+            (f"danger {evidence.danger:.2f} in one sentence (alarm from {alarm:.2f}): {sign} {share:.2f}",),
+        )
+    return Verdict(None)
 
 
 def has_fever_temperature(text: str) -> bool:

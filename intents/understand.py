@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from intents import triage
+from intents import scope, triage
 from intents.brain import Brain, load_or_train
 from intents.faq import URGENCIES, Faq, Urgency
 from intents.keyboard import from_english_layout
@@ -66,7 +66,7 @@ class Understander:
     def _understand(self, text: str, hint: str | None) -> Understanding:
         normalised = self._normalise(text, hint)
         evidence = self.matcher.evidence(normalised)
-        verdict = triage.judge(normalised, evidence, self.brain.lexicon)
+        verdict = self._triage(normalised, evidence)
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
             for i, (id, p) in enumerate(evidence.topics)
@@ -85,6 +85,15 @@ class Understander:
                 why=verdict.why,
             )
         return self._routine(normalised, evidence, matches, verdict.why)
+
+    def _triage(self, text: Normalised, evidence: Evidence) -> triage.Verdict:
+        whole = triage.judge(text, evidence, self.brain.lexicon)
+        sentences = scope.parts(text.raw)
+        if whole.sign or len(sentences) < 2:
+            return whole
+        parts = (text.part(sentence) for sentence in sentences)
+        verdicts = (triage.judge_part(part, self.matcher.signs(part), self.brain.lexicon) for part in parts)
+        return next((verdict for verdict in verdicts if verdict.sign), whole)
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
         typed = from_english_layout(text)

@@ -70,10 +70,10 @@ class Vectoriser:
         index, column, seen = np.unique(hashes, return_inverse=True, return_counts=True)
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
         label_of = np.array([number[label] for label in labels])[cells // _BLOCKS]
-        with_label = np.unique(column * len(number) + label_of) // len(
-            number
-        )  # one a feature and label it stands with
-        spread = np.bincount(with_label, minlength=len(index))
+        stands_with = sp.csr_matrix(
+            (np.ones(len(column), bool), (column, label_of)), (len(index), len(number))
+        )
+        spread = np.diff(stands_with.indptr)  # with how many labels each feature stands
         kept = seen >= (RARE if len(features) >= LARGE else 1)
         weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
         vectoriser = Vectoriser(index[kept], weights, math.log(1 + len(number)))
