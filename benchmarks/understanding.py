@@ -239,8 +239,7 @@ def public(lines: tuple[Line, ...], tests: list[dict[str, str]]) -> str:
 
     def ranked(text: str) -> tuple[list[str], float]:
         columns, values, known = vectoriser.vector(extract(fold(text), brain.lexicon.find, mend))
-        dense = np.zeros(vectoriser.width, np.float32)
-        dense[columns] = values
+        dense = vectoriser.dense_gist(columns, values)
         shares = brain.model.probabilities(columns, values)
         evidence = rank(shares, labels, lambda label: brain.phrases.likeness(dense, label), known)
         return [id for id, _ in evidence.topics], brain.confidence.of(evidence.measures())

@@ -19,7 +19,7 @@ from intents.library import OUT_OF_SCOPE
 from intents.model import Model
 from intents.spelling import Speller
 from intents.text import Normalised, fold
-from intents.vectors import Floats, Ints
+from intents.vectors import Floats, Ints, Reading
 
 # Asking for one of the bot's services is asking about its topic.
 SERVICE_TOPICS = {
@@ -76,7 +76,7 @@ def _log_odds(share: float) -> float:
 
 @dataclass
 class PhraseIndex:
-    """Phrasings as unit vectors, rows of one label together."""
+    """The gists of phrasings as unit vectors, rows of one label together."""
 
     matrix: sp.csr_matrix
     texts: list[str]
@@ -97,7 +97,7 @@ class PhraseIndex:
                 yield label, text
 
     def likeness(self, dense: Floats, label: str) -> tuple[float, str]:
-        """(cosine, text) of the phrasing of `label` nearest to the text spread out in `dense`."""
+        """(cosine, text) of the phrasing of `label` nearest to the gist spread out in `dense`."""
         start, end = self.spans.get(label, (0, 0))
         if start == end:
             return 0.0, ""
@@ -111,12 +111,13 @@ class PhraseIndex:
 class StaffIndex:
     """The staff's own questions. Looked up by feature, so that a message costs what it shares with them, not all of them."""
 
-    def __init__(self, phrases: PhraseIndex, labels: dict[str, int]) -> None:
-        self._columns = sp.csc_matrix(phrases.matrix)
-        self._rows = phrases.matrix.shape[0]
-        self._names = sorted(phrases.spans)
-        self._starts = np.array([phrases.spans[name][0] for name in self._names], np.intp)
-        self._labels = np.array([labels[name] for name in self._names], np.intp)
+    def __init__(
+        self, matrix: sp.csr_matrix, spans: dict[str, tuple[int, int]], labels: dict[str, int]
+    ) -> None:
+        self._columns = sp.csc_matrix(matrix)
+        self._rows = matrix.shape[0]
+        self._starts = np.array([start for start, _ in spans.values()], np.intp)
+        self._labels = np.array([labels[name] for name in spans], np.intp)
 
     def boosts(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """(labels, logits to add) of the labels that have a question much like the text."""
@@ -173,16 +174,14 @@ class Matcher:
         folded = [fold(text) for _, text in questions]
         # The staff's own words are no slips, even when the library does not know them.
         self.speller = Speller(counted, {word for text in folded for word in words(text)})
-        features = [extract(text, lexicon.find) for text in folded]
-        self.vectoriser = model.vectoriser.extended(features)
-        self.staff = PhraseIndex.of(
-            self.vectoriser.matrix(features),
-            [text for _, text in questions],
-            [label for label, _ in questions],
-        )
+        reading = Reading.of(extract(text, lexicon.find) for text in folded)
+        self.vectoriser = model.vectoriser.extended(reading)
+        matrix = self.vectoriser.matrix(reading)
+        labels = [label for label, _ in questions]
+        self.staff = PhraseIndex.of(self.vectoriser.gist_of(matrix), [text for _, text in questions], labels)
         new = [name for name in self.staff.spans if name not in model.labels]
         self.labels = Labels([*model.labels, *new], faq.entries)
-        self._staff = StaffIndex(self.staff, self.labels.number)
+        self._staff = StaffIndex(matrix, self.staff.spans, self.labels.number)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
         """(the features of the text, what was mended in it)."""
@@ -194,7 +193,7 @@ class Matcher:
         """All that the message resembles."""
         features, corrected = self.features(text)
         columns, values, known = self.vectoriser.vector(features)
-        nearest = partial(self._nearest, self._spread(columns, values))
+        nearest = partial(self._nearest, self.vectoriser.dense_gist(columns, values))
         alarming = self.model.alarming(columns, values)
         return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming)
 
@@ -203,11 +202,6 @@ class Matcher:
         columns, values, known = self.vectoriser.vector(self.features(text)[0])
         alarming = self.model.alarming(columns, values)
         return rank(self._shares(columns, values), self.labels, lambda _: (0.0, ""), known, (), alarming)
-
-    def _spread(self, columns: Ints, values: Floats) -> Floats:
-        dense = np.zeros(self.vectoriser.width, np.float32)
-        dense[columns] = values
-        return dense
 
     def _shares(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""

@@ -18,11 +18,14 @@ from intents.model import Progress, quiet
 from intents.text import Normalised, fold, normalise
 from intents.types import Match, Service, Understanding
 
-ANSWER = 0.55  # confidence from which one answer is given outright
+ANSWER = 0.6  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5
+HINT = (
+    0.005  # probability of danger in a whole message below which its sentences are not looked at one by one
+)
 WARY = 0.08  # probability of danger from which nothing routine is answered outright
 
 
@@ -89,7 +92,7 @@ class Understander:
     def _triage(self, text: Normalised, evidence: Evidence) -> triage.Verdict:
         whole = triage.judge(text, evidence, self.brain.lexicon)
         sentences = scope.parts(text.raw)
-        if whole.sign or len(sentences) < 2:
+        if whole.sign or len(sentences) < 2 or evidence.danger < HINT:
             return whole
         parts = (text.part(sentence) for sentence in sentences)
         verdicts = (triage.judge_part(part, self.matcher.signs(part), self.brain.lexicon) for part in parts)

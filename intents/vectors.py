@@ -1,8 +1,9 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,15 +38,40 @@ BLOCK_WEIGHTS = {
 _NUMBER = {block: i for i, block in enumerate(BLOCK_WEIGHTS)}
 _BLOCKS = len(BLOCK_WEIGHTS)
 _SCALE = np.array(list(BLOCK_WEIGHTS.values()))
-_TELLS_LANGUAGE = np.isin(
-    list(BLOCK_WEIGHTS), ("word", "cjk", "syllable")
-)  # from gibberish, by how much of it is known
+_TO_KNOW = ("word", "cjk", "syllable")  # what share of these is known tells language from gibberish
+_TELLS_LANGUAGE = np.isin(list(BLOCK_WEIGHTS), _TO_KNOW)
+_TO_FIND = ("word", "next", "cjk", "syllable", "start")  # the gist: enough to find the nearest phrasing
+_GIST = np.isin(list(BLOCK_WEIGHTS), _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
+AT_ONCE = 500  # texts
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
 _ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
 _LONGEST = 3 * MAX_LENGTH  # characters of one feature: two words and what stands between
+_NONE = np.zeros(0, np.uint64)
 _POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The features of some texts as numbers: their hashes, and the cell (row x number of blocks + block) each stands in."""
+
+    hashes: Hashes
+    cells: Numbers
+    rows: int
+
+    @staticmethod
+    def of(features: Iterable[Features]) -> "Reading":
+        """Read as they come, so that millions of strings need not be there at once."""
+        read, rows, some = [], 0, []
+        for item in features:
+            some.append(item)
+            if len(some) == AT_ONCE:
+                read.append(_hashed(some, rows))
+                rows, some = rows + len(some), []
+        read.append(_hashed(some, rows))
+        hashes, cells = (np.concatenate(parts) for parts in zip(*read, strict=True))
+        return Reading(hashes, cells, rows + len(some))
 
 
 @dataclass
@@ -58,38 +84,44 @@ class Vectoriser:
 
     index: Hashes
     weights: Floats
+    gist: Ints  # a column's number among those of the gist, -1 for the others
     rarest: float  # weight given to a feature that staff introduce
-    extra: Hashes = field(
-        default_factory=lambda: np.zeros(0, np.uint64)
-    )  # of those; their columns follow the others
+    extra: Hashes = field(default_factory=lambda: _NONE)  # of those; their columns follow the others
 
     @staticmethod
-    def fit(features: Sequence[Features], labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
+    def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
         """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
-        hashes, cells = _hashed(features)
-        index, column, seen = np.unique(hashes, return_inverse=True, return_counts=True)
+        cells = reading.cells
+        index, first, column, seen = np.unique(reading.hashes, True, True, True)
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
         label_of = np.array([number[label] for label in labels])[cells // _BLOCKS]
         stands_with = sp.csr_matrix(
             (np.ones(len(column), bool), (column, label_of)), (len(index), len(number))
         )
         spread = np.diff(stands_with.indptr)  # with how many labels each feature stands
-        kept = seen >= (RARE if len(features) >= LARGE else 1)
+        kept = seen >= (RARE if reading.rows >= LARGE else 1)
         weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
-        vectoriser = Vectoriser(index[kept], weights, math.log(1 + len(number)))
+        gist = _numbered(_GIST[cells[first[kept]] % _BLOCKS])
+        vectoriser = Vectoriser(index[kept], weights, gist, math.log(1 + len(number)))
         place = (np.cumsum(kept) - 1)[column]
         known = kept[column]
-        return vectoriser, vectoriser._rows(place[known], cells[known], len(features))
+        return vectoriser, vectoriser._rows(place[known], cells[known], reading.rows)
 
-    def extended(self, features: Sequence[Features]) -> "Vectoriser":
+    def extended(self, reading: Reading) -> "Vectoriser":
         """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
-        extra = np.setdiff1d(_hashed(features)[0], self.index)
-        weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
-        return Vectoriser(self.index, weights, self.rarest, extra)
+        extra, first = np.unique(reading.hashes, return_index=True)
+        new = _places(self.index, extra) < 0
+        weights = np.concatenate([self.weights, np.full(int(new.sum()), self.rarest, np.float32)])
+        gist = np.concatenate([self.gist >= 0, _GIST[reading.cells[first[new]] % _BLOCKS]])
+        return Vectoriser(self.index, weights, _numbered(gist), self.rarest, extra[new])
 
     @property
     def width(self) -> int:
         return len(self.weights)
+
+    @cached_property
+    def gist_width(self) -> int:
+        return int(self.gist.max(initial=-1)) + 1
 
     def vector(self, features: Features) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known)."""
@@ -107,12 +139,40 @@ class Vectoriser:
         values /= math.sqrt(float(values @ values))
         return columns.astype(np.int32), values.astype(np.float32), known
 
-    def matrix(self, features: Sequence[Features]) -> sp.csr_matrix:
-        """One row of unit length for each item."""
-        hashes, cells = _hashed(features)
-        columns = self._columns(hashes)
+    def matrix(self, reading: Reading) -> sp.csr_matrix:
+        """One row of unit length for each text."""
+        columns = self._columns(reading.hashes)
         known = columns >= 0
-        return self._rows(columns[known], cells[known], len(features))
+        return self._rows(columns[known], reading.cells[known], reading.rows)
+
+    def known(self, reading: Reading) -> Numbers:
+        """Of each text the share of its features that are known, as `vector` gives it for one."""
+        telling = _TELLS_LANGUAGE[reading.cells % _BLOCKS]
+        rows = reading.cells[telling] // _BLOCKS
+        found = self._columns(reading.hashes[telling]) >= 0
+        total = np.bincount(rows, minlength=reading.rows)
+        return np.bincount(rows, found, minlength=reading.rows) / np.maximum(1, total)
+
+    def gist_of(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
+        """The rows of `matrix` by words and characters alone, of unit length again, with the columns of the gist."""
+        numbers = self.gist[matrix.indices]
+        kept = numbers >= 0
+        pointers = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
+        lengths = np.sqrt(
+            np.add.reduceat(np.append(np.where(kept, matrix.data, 0) ** 2, 0), matrix.indptr[:-1])
+        )
+        lengths[np.diff(matrix.indptr) == 0] = 1
+        values = matrix.data[kept] / np.repeat(np.maximum(lengths, 1e-9), np.diff(pointers))
+        shape = (matrix.shape[0], self.gist_width)
+        return sp.csr_matrix((values.astype(np.float32), numbers[kept], pointers), shape=shape)
+
+    def dense_gist(self, columns: Ints, values: Floats) -> Floats:
+        """One text's gist, spread out."""
+        numbers = self.gist[columns]
+        kept = numbers >= 0
+        dense = np.zeros(self.gist_width, np.float32)
+        dense[numbers[kept]] = values[kept] / max(1e-9, float(np.linalg.norm(values[kept])))
+        return dense
 
     def _columns(self, hashes: Hashes) -> Numbers:
         """The column of each feature, -1 where it is unknown."""
@@ -134,21 +194,25 @@ class Vectoriser:
         return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
 
 
+def _numbered(chosen: Numbers) -> Ints:
+    return np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
+
+
 def _places(ordered: Hashes, hashes: Hashes) -> Numbers:
     places = np.searchsorted(ordered, hashes)
     places[places == len(ordered)] = 0
     return np.where(ordered[places] == hashes, places, -1) if len(ordered) else np.full(len(hashes), -1)
 
 
-def _hashed(features: Sequence[Features]) -> tuple[Hashes, Numbers]:
-    """(hash of every feature, the cell it stands in: row x number of blocks + block), row by row.
+def _hashed(features: Sequence[Features], first_row: int = 0) -> tuple[Hashes, Numbers]:
+    """(hash of every feature, the cell it stands in), row by row.
 
     The same in every process, which Python's own hash is not: a polynomial of the characters, mixed with the block.
     """
     items: list[str] = []
     counts: list[int] = []
     runs: list[int] = []
-    for row, item in enumerate(features):
+    for row, item in enumerate(features, first_row):
         for block, found in item.items():
             items += found
             counts.append(len(found))

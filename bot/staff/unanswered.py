@@ -11,6 +11,7 @@ from intents.faq import Entry, Faq
 from intents.features import extract
 from intents.text import fold
 from intents.understand import Understander
+from intents.vectors import Reading
 
 ALIKE = 0.5  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
 TOUCHED = (
@@ -64,8 +65,8 @@ def group(questions: Sequence[Question], understander: Understander) -> list[Gro
 
 def _alike(questions: list[Question], understander: Understander) -> list[Group]:
     """Each question joins the first group whose newest question it resembles, else it begins one."""
-    features = [extract(fold(question.text)) for question in questions]
-    matrix = understander.matcher.vectoriser.extended(features).matrix(features)
+    reading = Reading.of(extract(fold(question.text)) for question in questions)
+    matrix = understander.matcher.vectoriser.extended(reading).matrix(reading)
     likeness = (matrix @ matrix.T).tocsr()
     leader: dict[int, list[int]] = {}
     for i in range(len(questions)):
@@ -127,7 +128,7 @@ def effect(
 def _touched(probes: list[Probe], question: str, understander: Understander) -> list[Probe]:
     vectoriser = understander.matcher.vectoriser
     wanted, matrix = (
-        vectoriser.matrix([extract(fold(text)) for text in texts])
+        vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts))
         for texts in ([question], [probe.text for probe in probes])
     )
     likeness = (matrix @ wanted.T).toarray()[:, 0]
