@@ -4,6 +4,7 @@ One tick: leases that ran out, then claim and deliver until nothing is due, then
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +28,8 @@ from intents.faq import Faq
 
 log = logs.get(__name__)
 
-FULL = 100  # reminders under way in this process before the next are claimed
+PAGE = 500  # reminders a claim
+FULL = 1000  # reminders under way in this process before the next are claimed
 HEARTBEAT = dt.timedelta(minutes=1)
 
 
@@ -36,6 +38,9 @@ class Outbox:
 
     `faq`: the file as it is now. `tell_staff` may raise; the notice is then told later. `marker`: a file that lives
     outside the database and shows whether the database is an old copy (see Watchman). `seed` fixes the jitter.
+    `concurrency`: how many sends of a channel may be between mark and record, which is how many may arrive twice after a
+    crash; where the platform knows repeats by their key there are none, and `keyed_concurrency` holds: the more wait for
+    one commit, the cheaper each is.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Outbox:
         lease_seconds: int = 30,
         send_timeout_seconds: float = 20,
         concurrency: int = 16,
+        keyed_concurrency: int = 512,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
@@ -70,7 +76,12 @@ class Outbox:
         self._watchman = Watchman(store, channels, tell_staff, marker)
         self._replanner = Replanner(store)
         self._clock_guard = ClockGuard()
-        self._room = asyncio.Semaphore(concurrency)
+        self._rooms = {
+            name: asyncio.Semaphore(keyed_concurrency if channel.retry_keys else concurrency)
+            for name, channel in channels.items()
+        }
+        self._nowhere = asyncio.Semaphore(keyed_concurrency)  # what is recorded without a send
+        self._wanted_room, self._room = 0, asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._scheduler: AsyncIOScheduler | None = None
         self._stopping = False
@@ -143,26 +154,33 @@ class Outbox:
             for item in claimed:
                 task = asyncio.create_task(self._deliver(item, faq))
                 self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                task.add_done_callback(self._ended)
             taken += len(claimed)
             if not claimed and idle:  # one that ended during the claim may be due again at once
                 break
-            if not claimed or len(self._under_way) >= FULL:
-                await self._some_room(all_of_them=not claimed)
-                await self._beat()
+            if not claimed:
+                await self._some_room(0)
+            while len(self._under_way) >= FULL:
+                await self._some_room(FULL // 2)
         return taken
 
-    async def _some_room(self, all_of_them: bool) -> None:
-        """Until half of what is under way has ended; with nothing left to claim, until all has or a second is over."""
-        until = 0 if all_of_them else FULL // 2
-        while len(self._under_way) > until:
-            when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
-            done, _ = await asyncio.wait(self._under_way, timeout=1, return_when=when)
-            if not done or all_of_them:
-                return
+    async def _some_room(self, until: int) -> None:
+        """Until no more than `until` are under way, or a second is over."""
+        if len(self._under_way) > until:
+            self._wanted_room = until
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), 1)
+        await self._beat()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if len(self._under_way) <= self._wanted_room:
+            self._room.set()
 
     async def _deliver(self, item: Claimed, faq: Faq) -> None:
-        async with self._room:
+        address = item.due.address
+        async with self._rooms.get(address.channel, self._nowhere) if address else self._nowhere:
             try:
                 await self._courier.deliver(item, faq)
             except Exception:  # one reminder's fault stays its own; its lease brings it back
@@ -192,6 +210,7 @@ class Outbox:
             fold=tuple(step.id for step in steps if step.late.then == "fold"),
             skip=tuple(step.id for step in steps if step.late.then == "skip"),
             lease_seconds=self._lease_seconds,
+            limit=PAGE,
             rates=self._rates,
             retry_keys=self._retry_keys,
         )

@@ -82,7 +82,7 @@ class Deliveries(Claiming, Notices):
         self, db: Connection, claims: Claims, channel: str, starts: Sequence[Start], now: dt.datetime
     ) -> set[int]:
         ids = [start.id for start in starts if start.channel == channel]
-        mine = and_(reminders.c.id.in_(ids), SENDING, reminders.c.lease_by == claims.worker)
+        mine = and_(self.among(reminders.c.id, ids), SENDING, reminders.c.lease_by == claims.worker)
         sensible = exists().where(
             procedures.c.id == reminders.c.procedure_id,
             procedures.c.date == reminders.c.procedure_date,
@@ -111,7 +111,7 @@ class Deliveries(Claiming, Notices):
         )
         refused = [id for id in ids if id not in started]
         if refused:  # back in the queue, where the next claim sees what has changed
-            unstarted = and_(reminders.c.id.in_(refused), SENDING, reminders.c.lease_by == claims.worker)
+            unstarted = and_(self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker)
             back = {"state": "pending", "lease_by": None, "lease_until": None}
             db.execute(update(reminders).where(unstarted, reminders.c.started_at.is_(None)).values(back))
         return started
@@ -120,14 +120,14 @@ class Deliveries(Claiming, Notices):
         self, db: Connection, claims: Claims, verdict: Wait | End, group: list[Result], now: dt.datetime
     ) -> set[int]:
         ids = [result.id for result in group]
-        mine = and_(reminders.c.id.in_(ids), SENDING, reminders.c.lease_by == claims.worker)
+        mine = and_(self.among(reminders.c.id, ids), SENDING, reminders.c.lease_by == claims.worker)
         change = update(reminders).where(mine).values(_columns(verdict, now)).returning(reminders.c.id)
         done = set(db.scalars(change))
         lost = [id for id in ids if id not in done]
         if lost and isinstance(verdict, End):
             # The database was away for longer than the lease, and the row went back to the queue: the result counts.
             taken = {"state": "sending", "lease_by": claims.worker, "lease_until": now}
-            back = and_(reminders.c.id.in_(lost), PENDING, reminders.c.lapses > 0)
+            back = and_(self.among(reminders.c.id, lost), PENDING, reminders.c.lapses > 0)
             db.execute(update(reminders).where(back).values(taken))
             done |= set(db.scalars(change))
         if isinstance(verdict, End) and verdict.state == "failed" and verdict.reason in TROUBLES:
