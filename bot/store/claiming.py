@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, literal_column, or_, select, update
+from sqlalchemy import CTE, Connection, Row, Select, and_, exists, literal_column, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.delivery import Due
@@ -106,13 +106,20 @@ class Claiming(Housekeeping):
             )
             back = update(reminders).where(saved, reminders.c.procedure_id.in_(of_them.where(theirs)))
             db.execute(back.values(state="pending", reason=None, next_at=now))
-            rows = db.execute(self._due_rows(claims, [], now).where(theirs)).all()[:1]
+            ours = reminders.c.procedure_id.in_(of_them.where(theirs))
+            rows = db.execute(self._due_rows(claims, [], now, ours)).all()[:1]
             lease = now + dt.timedelta(seconds=claims.lease_seconds)
             taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
             db.execute(update(reminders).where(reminders.c.id.in_([row.id for row in rows])).values(taken))
             return [Claimed(self._due(row), now) for row in rows]
 
-    def _due_rows(self, claims: Claims, shut: Sequence[str], now: dt.datetime) -> Select[Any]:
+    def _due_rows(
+        self,
+        claims: Claims,
+        shut: Sequence[str],
+        now: dt.datetime,
+        where: ColumnElement[bool] | None = None,
+    ) -> Select[Any]:
         newer = reminders.alias("newer")
         useful = or_(
             newer.c.state.in_(("sending", "sent", "failed")),
@@ -131,7 +138,7 @@ class Claiming(Housekeeping):
             newer.c.due_at <= now,
             useful,
         )
-        open_for_traffic = or_(addresses.c.channel.is_(None), addresses.c.channel.not_in(shut))
+        first = self._first_due(claims, shut, now, where)
         return (
             select(
                 *_READ,
@@ -147,11 +154,28 @@ class Claiming(Housekeeping):
                 newer_due.label("newer_due"),
                 alert_open_for(patients.c.id).label("alert_open"),
             )
-            .select_from(_journeys().outerjoin(addresses, _push_address()))
-            .where(PENDING, reminders.c.next_at <= now, open_for_traffic)
+            .select_from(_journeys().outerjoin(addresses, _push_address()).join(first, first.c.id == reminders.c.id))
             .order_by(reminders.c.next_at)
-            .limit(claims.limit)
-            .with_for_update(of=reminders, skip_locked=True)
+        )
+
+    def _first_due(
+        self, claims: Claims, shut: Sequence[str], now: dt.datetime, where: ColumnElement[bool] | None
+    ) -> CTE:
+        """The ids alone, by the index: joined first, all that is due would be looked up and sorted for each page of it."""
+        query = select(reminders.c.id).where(PENDING, reminders.c.next_at <= now)
+        if where is not None:
+            query = query.where(where)
+        if shut:
+            held_up = exists().where(
+                procedures.c.id == reminders.c.procedure_id,
+                patients.c.id == procedures.c.patient_id,
+                _push_address(),
+                addresses.c.channel.in_(shut),
+            )
+            query = query.where(~held_up)
+        page = query.order_by(reminders.c.next_at).limit(claims.limit)
+        return page.with_for_update(of=reminders, skip_locked=True).cte("first_due").prefix_with(
+            "MATERIALIZED", dialect="postgresql"
         )
 
     def _due(self, row: Row[Any]) -> Due:
