@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 
+from benchmarks.reminders_databases import postgres
 from benchmarks.reminders_peer import HttpChannel, Platform
 from bot.core.pacing import Rate
 from bot.core.reminders import plan
@@ -174,22 +175,24 @@ def _judge(url: str, platform: Platform, count: int, kills: int, seconds: float,
 
 
 def main() -> None:
-    kind = sys.argv[1]
+    kinds = sys.argv[1:2] or ["sqlite", "postgres"]
     count, kills, workers, seed = (
-        int(a) for a in [*sys.argv[2:6], *("10000", "200", "4", "1")[len(sys.argv) - 2 :]]
+        int(a) for a in [*sys.argv[2:6], *("10000", "200", "4", "1")[max(0, len(sys.argv) - 2) :]]
     )
-    with tempfile.TemporaryDirectory(prefix="smileline-crash-") as name:
-        folder = Path(name)
-        if kind == "postgres":
-            from benchmarks.reminders_databases import postgres
-
-            with postgres() as url:
-                report = run(url, folder, count, kills, workers, seed)
-        else:
-            report = run(f"sqlite:///{folder}/crash.db", folder, count, kills, workers, seed)
-    print(kind, report)
-    too_many = report.doubled_telegram > report.in_flight
-    sys.exit(bool(report.lost or report.doubled_line or report.unlisted or too_many))
+    bad = False
+    for kind in kinds:
+        with tempfile.TemporaryDirectory(prefix="smileline-crash-") as name:
+            folder = Path(name)
+            if kind == "postgres":
+                with postgres() as url:
+                    report = run(url, folder, count, kills, workers, seed)
+            else:
+                report = run(f"sqlite:///{folder}/crash.db", folder, count, kills, workers, seed)
+        print(kind, report, flush=True)
+        too_many = report.doubled_telegram > report.in_flight
+        bad |= bool(report.lost or report.doubled_line or report.unlisted or too_many)
+    if bad:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
