@@ -7,7 +7,10 @@ import asyncio
 import contextlib
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -20,7 +23,7 @@ from bot.core.values import Address
 from bot.outbox.courier import Courier
 from bot.outbox.recorder import Recorder
 from bot.outbox.replan import Replanner
-from bot.outbox.ride import Ride, ride_along
+from bot.outbox.ride import Ride, of_event, ride_again, ride_along
 from bot.outbox.watchman import ClockGuard, Watchman
 from bot.store.deliveries import Claimed, Claims
 from bot.store.store import Store, StoreError
@@ -28,8 +31,8 @@ from intents.faq import Faq
 
 log = logs.get(__name__)
 
-PAGE = 500  # reminders a claim
-FULL = 1000  # reminders under way in this process before the next are claimed
+SMALL_PAGE, PAGE = 64, 512  # reminders a claim, at first and at most
+FULL = 2000  # reminders under way in this process before the next are claimed
 HEARTBEAT = dt.timedelta(minutes=1)
 
 
@@ -81,7 +84,12 @@ class Outbox:
             for name, channel in channels.items()
         }
         self._nowhere = asyncio.Semaphore(keyed_concurrency)  # what is recorded without a send
-        self._wanted_room, self._room = 0, asyncio.Event()
+        self._caps = {
+            name: 2 * keyed_concurrency if channel.retry_keys else 4 * concurrency
+            for name, channel in channels.items()
+        }
+        self._on: Counter[str] = Counter()  # under way, by channel
+        self._changed = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._scheduler: AsyncIOScheduler | None = None
         self._stopping = False
@@ -147,36 +155,55 @@ class Outbox:
                 self._fixed_now = None
 
     async def _sweep(self, faq: Faq) -> int:
-        taken = 0
+        taken, page = 0, SMALL_PAGE
         while not self._stopping:
-            claims, idle = self._claims(faq), not self._under_way
+            idle, claims = not self._under_way, replace(self._claims(faq), limit=page, room=self._room())
+            self._changed.clear()
             claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
             for item in claimed:
-                task = asyncio.create_task(self._deliver(item, faq))
-                self._under_way.add(task)
-                task.add_done_callback(self._ended)
+                self._take_up(item, faq)
             taken += len(claimed)
+            page = min(
+                PAGE, max(SMALL_PAGE, 2 * len(claimed))
+            )  # what is read and left again costs nearly as much
             if not claimed and idle:  # one that ended during the claim may be due again at once
                 break
             if not claimed:
-                await self._some_room(0)
+                await self._some_ended()
             while len(self._under_way) >= FULL:
-                await self._some_room(FULL // 2)
+                await self._some_ended()
         return taken
 
-    async def _some_room(self, until: int) -> None:
-        """Until no more than `until` are under way, or a second is over."""
-        if len(self._under_way) > until:
-            self._wanted_room = until
-            self._room.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), 1)
+    def _room(self) -> dict[str, int]:
+        """How many more of each channel to claim: none before a quarter is free, so that claims are few and large.
+
+        What is claimed must leave before its lease ends, so a slow channel gets no more than it can soon send.
+        """
+        free = {name: cap - self._on[name] for name, cap in self._caps.items()}
+        return {name: room if 4 * room >= self._caps[name] else 0 for name, room in free.items()}
+
+    async def _some_ended(self) -> None:
+        """Until a channel has room again, all have ended, or a second is over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), 1)
+        self._changed.clear()
         await self._beat()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _take_up(self, item: Claimed, faq: Faq) -> None:
+        name = item.due.address.channel if item.due.address else ""
+        task = asyncio.create_task(self._deliver(item, faq))
+        self._under_way.add(task)
+        self._on[name] += 1
+        task.add_done_callback(partial(self._ended, name))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if len(self._under_way) <= self._wanted_room:
-            self._room.set()
+        self._on[name] -= 1
+        cap = self._caps.get(name, FULL)
+        if not self._under_way or 4 * (cap - self._on[name]) in range(
+            cap, cap + 4
+        ):  # just now a quarter is free
+            self._changed.set()
 
     async def _deliver(self, item: Claimed, faq: Faq) -> None:
         address = item.due.address
@@ -196,12 +223,17 @@ class Outbox:
             self._beat_at = now
             await self._watchman.beat(now, self._courier.last_sent_at)
 
-    async def ride_along(self, address: Address) -> Ride | None:
+    async def ride_along(self, address: Address, event_id: str, repeated: bool = False) -> Ride | None:
         """A due reminder for the patient who is writing now, to go out with the (on LINE: free) reply; None: nothing.
 
-        The inbox sends `ride.message` with its replies and awaits `ride.ended(...)` afterwards.
+        The inbox sends `ride.message` with its reply and awaits `ride.ended(...)` afterwards. `repeated`: an earlier process
+        may have answered this event; then only what it had taken along is given again. Raises StoreError.
         """
-        return await ride_along(self._store, self._claims(self._faq()), address, self._faq(), self._clock())
+        faq, now = self._faq(), self._clock()
+        claims = of_event(self._claims(faq), address, event_id)
+        if repeated:
+            return await ride_again(self._store, claims, faq, now)
+        return await ride_along(self._store, claims, address, faq, now)
 
     def _claims(self, faq: Faq | None = None) -> Claims:
         steps = faq.file.reminders.steps if faq else []
@@ -210,7 +242,6 @@ class Outbox:
             fold=tuple(step.id for step in steps if step.late.then == "fold"),
             skip=tuple(step.id for step in steps if step.late.then == "skip"),
             lease_seconds=self._lease_seconds,
-            limit=PAGE,
             rates=self._rates,
             retry_keys=self._retry_keys,
         )

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,9 @@ from bot.store.schema import addresses, alerts, limits, patients, procedures, re
 
 CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
 HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slots
-BATCH = HORIZON / 2  # a channel whose slots are given away beyond this is left alone: few large claims, not many small
+BATCH = (
+    HORIZON / 2
+)  # a channel whose slots are given away beyond this is left alone: few large claims, not many small
 # As text, so that the planner sees that the partial index serves.
 PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
 SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
@@ -52,7 +54,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is asked of a claim. `fold` and `skip`: ids of the plan's steps by what becomes of them when late."""
+    """What is asked of a claim. `fold` and `skip`: ids of the plan's steps by what becomes of them when late.
+
+    `room`: how many more of a channel the worker can take; those that it does not name are not limited.
+    """
 
     worker: str
     fold: tuple[str, ...]
@@ -61,6 +66,7 @@ class Claims:
     limit: int = 100
     rates: Mapping[str, Rate] | None = None
     retry_keys: tuple[str, ...] = ("line",)
+    room: Mapping[str, int] = field(default_factory=dict)
 
 
 class Claiming(Housekeeping):
@@ -82,9 +88,10 @@ class Claiming(Housekeeping):
         with self.write() as db:
             lanes = self._lanes(db, now)
             rates = {**RATES, **(claims.rates or {})}
-            shut = [name for name, lane in lanes.items() if self._is_shut(lane, rates.get(name, OTHER), now)]
-            rows = db.execute(self._due_rows(claims, shut, now)).all()
-            kept = self._give_slots(db, rows, lanes, rates, now)
+            shut = {name for name, lane in lanes.items() if self._is_shut(lane, rates.get(name, OTHER), now)}
+            shut |= {name for name, room in claims.room.items() if not room}
+            rows = db.execute(self._with_all(claims, self._first_due(claims, sorted(shut), now), now)).all()
+            kept = self._give_slots(db, claims, rows, lanes, rates, now)
             lease = now + dt.timedelta(seconds=claims.lease_seconds)
             taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
             ours = self.among(reminders.c.id, [row.id for row, _ in kept])
@@ -95,31 +102,45 @@ class Claiming(Housekeeping):
     def claim_for(self, address: Address, claims: Claims, now: dt.datetime) -> list[Claimed]:
         """The same for one patient who is writing now: what is due, or held because the quota is short.
 
-        A reply is free on LINE, so these ride along with it.
+        A reply is free on LINE, so these ride along with it. What may have arrived already does not: a reply has no key
+        by which LINE would know it again.
         """
-        mac = self.mac(address)
-        theirs = and_(addresses.c.channel == address.channel, addresses.c.chat_mac == mac)
+        theirs = reminders.c.procedure_id.in_(self._journeys_of(address))
+        saved = and_(HELD, reminders.c.reason == "quota")
+        sure = and_(theirs, reminders.c.unknowns + reminders.c.lapses == 0, ~reminders.c.doubtful)
+        waiting = select(reminders.c.id).where(sure, or_(saved, and_(PENDING, reminders.c.next_at <= now)))
+        with self.read() as db:  # nearly always nothing: no writer's lock is taken for that
+            if db.execute(waiting.limit(1)).scalar() is None:
+                return []
         with self.write() as db:
-            saved = and_(reminders.c.state == "held", reminders.c.reason == "quota")
-            of_them = select(procedures.c.id).join(
-                addresses, addresses.c.patient_id == procedures.c.patient_id
-            )
-            back = update(reminders).where(saved, reminders.c.procedure_id.in_(of_them.where(theirs)))
-            db.execute(back.values(state="pending", reason=None, next_at=now))
-            ours = reminders.c.procedure_id.in_(of_them.where(theirs))
-            rows = db.execute(self._due_rows(claims, [], now, ours)).all()[:1]
+            back = {"state": "pending", "reason": None, "next_at": now}
+            db.execute(update(reminders).where(sure, saved).values(back))
+            first = self._first_due(claims, [], now, sure)
+            rows = db.execute(self._with_all(claims, first, now)).all()
             lease = now + dt.timedelta(seconds=claims.lease_seconds)
             taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
-            db.execute(update(reminders).where(reminders.c.id.in_([row.id for row in rows])).values(taken))
-            return [Claimed(self._due(row), now) for row in rows]
+            db.execute(
+                update(reminders).where(self.among(reminders.c.id, [row.id for row in rows])).values(taken)
+            )
+        return [Claimed(self._due(row), now) for row in rows]
 
-    def _due_rows(
-        self,
-        claims: Claims,
-        shut: Sequence[str],
-        now: dt.datetime,
-        where: ColumnElement[bool] | None = None,
-    ) -> Select[Any]:
+    def under_way(self, claims: Claims, now: dt.datetime) -> Claimed | None:
+        """What `claims.worker` started to send and has not recorded, while its lease lasts: its process may have died."""
+        mine = and_(SENDING, reminders.c.lease_by == claims.worker, reminders.c.lease_until > now)
+        started = select(reminders.c.id).where(mine, reminders.c.started_at.is_not(None)).cte("started")
+        with self.read() as db:
+            row = db.execute(self._with_all(claims, started, now)).first()
+        return None if row is None else Claimed(self._due(row), now)
+
+    def _journeys_of(self, address: Address) -> Select[tuple[int]]:
+        mac = self.mac(address)
+        owner = select(addresses.c.patient_id).where(
+            addresses.c.channel == address.channel, addresses.c.chat_mac == mac
+        )
+        return select(procedures.c.id).where(procedures.c.patient_id.in_(owner))
+
+    def _with_all(self, claims: Claims, ids: CTE, now: dt.datetime) -> Select[Any]:
+        """The rows of `ids` with all that a decision needs."""
         newer = reminders.alias("newer")
         useful = or_(
             newer.c.state.in_(("sending", "sent", "failed")),
@@ -138,7 +159,6 @@ class Claiming(Housekeeping):
             newer.c.due_at <= now,
             useful,
         )
-        first = self._first_due(claims, shut, now, where)
         return (
             select(
                 *_READ,
@@ -154,12 +174,14 @@ class Claiming(Housekeeping):
                 newer_due.label("newer_due"),
                 alert_open_for(patients.c.id).label("alert_open"),
             )
-            .select_from(_journeys().outerjoin(addresses, _push_address()).join(first, first.c.id == reminders.c.id))
+            .select_from(
+                _journeys().outerjoin(addresses, _push_address()).join(ids, ids.c.id == reminders.c.id)
+            )
             .order_by(reminders.c.next_at)
         )
 
     def _first_due(
-        self, claims: Claims, shut: Sequence[str], now: dt.datetime, where: ColumnElement[bool] | None
+        self, claims: Claims, shut: Sequence[str], now: dt.datetime, where: ColumnElement[bool] | None = None
     ) -> CTE:
         """The ids alone, by the index: joined first, all that is due would be looked up and sorted for each page of it."""
         query = select(reminders.c.id).where(PENDING, reminders.c.next_at <= now)
@@ -174,8 +196,10 @@ class Claiming(Housekeeping):
             )
             query = query.where(~held_up)
         page = query.order_by(reminders.c.next_at).limit(claims.limit)
-        return page.with_for_update(of=reminders, skip_locked=True).cte("first_due").prefix_with(
-            "MATERIALIZED", dialect="postgresql"
+        return (
+            page.with_for_update(of=reminders, skip_locked=True)
+            .cte("first_due")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
         )
 
     def _due(self, row: Row[Any]) -> Due:
@@ -207,7 +231,9 @@ class Claiming(Housekeeping):
 
     def _key(self, name: str) -> str:
         """uuid.uuid5 in a third of its time: it is made for every claimed row."""
-        digest = bytearray(hashlib.sha1(self._instance.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+        digest = bytearray(
+            hashlib.sha1(self._instance.bytes + name.encode(), usedforsecurity=False).digest()[:16]
+        )
         digest[6] = digest[6] & 0x0F | 0x50
         digest[8] = digest[8] & 0x3F | 0x80
         text = digest.hex()
@@ -225,6 +251,7 @@ class Claiming(Housekeeping):
     def _give_slots(
         self,
         db: Connection,
+        claims: Claims,
         rows: Sequence[Row[Any]],
         lanes: dict[str, Lane],
         rates: Mapping[str, Rate],
@@ -248,7 +275,8 @@ class Claiming(Housekeeping):
             db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
         for channel, queue in queues.items():
             lane = lanes.get(channel, Lane(now - HORIZON))
-            slots, paid = take_slots(lane, rates.get(channel, OTHER), len(queue), now, HORIZON)
+            want = min(len(queue), claims.room.get(channel, len(queue)))
+            slots, paid = take_slots(lane, rates.get(channel, OTHER), want, now, HORIZON)
             kept += zip(queue, slots, strict=False)
             put = self.insert(limits).values(channel=channel, paid_until=paid)
             db.execute(put.on_conflict_do_update(index_elements=["channel"], set_={"paid_until": paid}))
