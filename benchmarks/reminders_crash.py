@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +63,22 @@ def one_step_faq() -> Faq:
     return Faq(faq.file.model_copy(update={"reminders": reminders}), "bench", faq.places)
 
 
-def fill(store: Store, faq: Faq, count: int, channels: tuple[str, ...] = ("telegram", "line")) -> None:
-    """`count` patients with one reminder each, due since midnight; every second one on the second channel."""
+def fill(
+    store: Store,
+    faq: Faq,
+    count: int,
+    channels: tuple[str, ...] = ("telegram", "line"),
+    chat: Callable[[str, int], str] = lambda _, number: str(number),
+) -> None:
+    """`count` patients with one reminder each, due since midnight, on the channels in turn."""
     now = dt.datetime.now(dt.UTC)
     date = now.date() - dt.timedelta(days=1)
     planned = plan(faq.file.reminders.steps, date, faq.clinic.timezone)
     for first in range(0, count, 1000):
+        names = [(n, channels[n % len(channels)]) for n in range(first, min(first + 1000, count))]
         people = [
-            NewPatient(Address(channels[n % len(channels)], str(n)), now, "en", False, None, date, planned)
-            for n in range(first, min(first + 1000, count))
+            NewPatient(Address(name, chat(name, n)), now, "en", False, None, date, planned)
+            for n, name in names
         ]
         store.add_patients(people, now)
 
