@@ -24,7 +24,7 @@ from bot.outbox.courier import Courier
 from bot.outbox.recorder import Recorder
 from bot.outbox.replan import Replanner
 from bot.outbox.ride import Ride, of_event, ride_again, ride_along
-from bot.outbox.watchman import ClockGuard, Watchman
+from bot.outbox.watchman import ClockGuard, SteadyNow, Watchman
 from bot.store.deliveries import Claimed, Claims
 from bot.store.store import Store, StoreError
 from intents.faq import Faq
@@ -67,7 +67,7 @@ class Outbox:
         self._store = store
         self._faq = faq
         self._clock = clock
-        self._fixed_now: dt.datetime | None = None
+        self._steady_now: Callable[[], dt.datetime] | None = None  # within a tick
         self._rates = rates
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
@@ -97,7 +97,7 @@ class Outbox:
         self._beat_at: dt.datetime | None = None
 
     def _now(self) -> dt.datetime:
-        return self._fixed_now or self._clock()
+        return self._steady_now() if self._steady_now else self._clock()
 
     async def start(self) -> None:
         """Hold what a restored backup brought back, then tick until `stop`."""
@@ -140,23 +140,24 @@ class Outbox:
         Raises StoreError when the database cannot be asked; what was claimed is still brought to its end.
         """
         async with self._ticking:
-            self._fixed_now = now
+            steady = SteadyNow(self._clock)
+            self._steady_now = steady if now is None else lambda: now
             faq = self._faq()
             try:
                 await asyncio.to_thread(self._store.reap, self._claims(), self._now())
                 await self._replanner.follow(faq, self._now())
                 self._courier.saving = await self._watchman.saving(self._now())
-                taken = await self._sweep(faq)
+                taken = await self._sweep(faq, steady)
                 await self._beat()
                 await self._watchman.report(faq, self._now())
                 return taken
             finally:
                 await self._drain()
-                self._fixed_now = None
+                self._steady_now = None
 
-    async def _sweep(self, faq: Faq) -> int:
+    async def _sweep(self, faq: Faq, steady: SteadyNow) -> int:
         taken, page = 0, SMALL_PAGE
-        while not self._stopping:
+        while not self._stopping and not steady.is_off():
             idle, claims = not self._under_way, replace(self._claims(faq), limit=page, room=self._room())
             self._changed.clear()
             claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
