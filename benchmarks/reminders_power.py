@@ -198,11 +198,11 @@ def run_sqlite(folder: Path, count: int, cuts: int, seed: int) -> bool:
         for name in ("s.db", "s.db-wal"):
             shutil.copy(folder / name, copy / name)
         shutil.copy(folder / "acks", copy / "acks")
-        os.kill(process.pid or 0, signal.SIGCONT)
         size = (copy / "s.db-wal").stat().st_size
         for cut in (size, *(rng.randrange(size + 1) for _ in range(9))):
             whole += 1
             bad += not survives(copy, cut, folder / "cut")
+        os.kill(process.pid or 0, signal.SIGCONT)
         shutil.rmtree(copy)
     process.join(LONGEST_SECONDS)
     platform.stop()
