@@ -141,7 +141,10 @@ def run_postgres(folder: Path, count: int, kills: int, seed: int) -> bool:
         killed += 1
         while True:  # until the shared memory of the dead is free
             try:
-                for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # where nobody reaps the dead, they seem alive
+                for name in (
+                    "postmaster.pid",
+                    ".s.PGSQL.5432.lock",
+                ):  # where nobody reaps the dead, they seem alive
                     (data / name).unlink(missing_ok=True)
                 server.ensure_postgres_running()
                 break
