@@ -2,14 +2,14 @@
 
 import importlib
 import sys
-from pathlib import Path
 
-ALL = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+ALL = ("understanding", "reminders", "reminders_sends", "reminders_crash", "reminders_move", "webhook")
 
 
 def main(names: list[str]) -> None:
     for name in names or ALL:
         print(f"\n=== {name} ===", flush=True)
+        sys.argv = [name]  # each with its own defaults
         importlib.import_module(f"benchmarks.{name}").main()
 
 

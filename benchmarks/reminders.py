@@ -1,9 +1,11 @@
-"""The reminder engine in figures, beside one APScheduler job a reminder, in the same run.
+"""Planning, ticks and claims among few and many stored reminders. Sends a second: reminders_sends.
 
-usage: python -m benchmarks.reminders [sqlite|postgres|both] [--big]
-`--big` fills 13 million rows (some minutes and 5 GB of disk a database); without it a tenth.
+usage: python -m benchmarks.reminders [sqlite|postgres ...] [--patients 1000 10000 100000 1000000] [--idle 13000000]
+Each patient has the 13 steps of the shipped plan, added by the import's own way; a million of them take about 6 minutes
+and 5 GB of disk a database. `--idle` fills the last database with rows of the far future by SQL, which is faster.
 """
 
+import argparse
 import asyncio
 import contextlib
 import datetime as dt
@@ -11,33 +13,28 @@ import logging
 import multiprocessing as mp
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import structlog
-from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import text
 
-from benchmarks.reminders_crash import FAST, KEY, fill, one_step_faq
+from benchmarks.reminders_crash import FAST, KEY
 from benchmarks.reminders_databases import postgres
-from benchmarks.reminders_peer import HttpChannel, Platform
 from bot.core.reminders import plan
 from bot.core.values import Address, Message
 from bot.outbox import Outbox
 from bot.store.bulk import NewPatient
+from bot.store.claiming import Claims
 from bot.store.store import Store
 from intents.faq import Faq, load
 
-SENDS = 5_000
-JOBS = 2_000
-DUE = 100
-ROUNDS = 7
+DUE = 100  # a tick
+ROUNDS = 7  # ticks, of which the median counts
+CLAIMED = 250
 
 
 def shipped_faq() -> Faq:
@@ -127,9 +124,15 @@ def grow(url: str, target: int) -> None:
                     f"SELECT p.id, p.date, 'idle_' || x.n, {far}, {far}, {far} + p.id FROM procedures p, ({numbers}) x"
                 )
             )
-    if not store.is_sqlite:  # what autovacuum does in its own time
+    store.close()
+
+
+def settle_down(url: str) -> None:
+    """What autovacuum does in its own time."""
+    store = Store.open(url, KEY)
+    if not store.is_sqlite:
         with store._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-            db.execute(text("VACUUM ANALYZE reminders"))
+            db.execute(text("VACUUM ANALYZE"))
     store.close()
 
 
@@ -154,10 +157,10 @@ def tick_ms(url: str) -> tuple[float, int]:
     return statistics.median(spent), rows
 
 
-def make_due(store: Store, turn: int) -> None:
-    """DUE patients' first reminder becomes due now, whatever the hour."""
+def make_due(store: Store, turn: int, count: int = DUE) -> None:
+    """`count` patients' first reminder becomes due now, whatever the hour; other patients each turn."""
     now = int(time.time() * 1e6)
-    first, last = turn * DUE, (turn + 1) * DUE
+    first, last = turn * DUE, turn * DUE + count
     with store.write() as db:
         db.execute(
             text(
@@ -176,117 +179,56 @@ def daytime_zone() -> str:
     return f"Etc/GMT{-hours:+d}" if hours else "UTC"
 
 
-# --- sends a second
+# --- claiming
 
 
-def sends(url: str) -> dict[str, float]:
-    """Claim, send to a server on loopback, record."""
-    faq = one_step_faq()
-    with tempfile.TemporaryDirectory() as folder:
-        platform = Platform(Path(folder), delay_seconds=0)
-        store = Store.open(url, KEY)
-        store.upgrade()
-        fill(store, faq, SENDS)
-
-        async def drain() -> float:
-            channels = {name: HttpChannel(name, platform.url) for name in ("telegram", "line")}
-            outbox = Outbox(store, lambda: faq, channels, rates=FAST, concurrency=64, seed=1)
-            started = time.monotonic()
-            await outbox.tick()
-            seconds = time.monotonic() - started
-            for channel in channels.values():
-                await channel.stop()
-            return seconds
-
-        seconds = asyncio.run(drain())
-        arrived = platform.accepted
-        platform.stop()
-        store.close()
-    assert arrived == SENDS
-    return {"seconds": seconds, "per_second": SENDS / seconds}
+def claim_us(url: str) -> float:
+    """Microseconds a reminder for claiming CLAIMED due ones, page by page, among all the others."""
+    faq, store = shipped_faq(), Store.open(url, KEY)
+    make_due(store, ROUNDS, CLAIMED)
+    steps = tuple(faq.steps)
+    claims = Claims("bench", steps, (), limit=500, rates=FAST)
+    started, taken = time.perf_counter(), 0
+    while got := store.claim(claims, dt.datetime.now(dt.UTC)):
+        taken += len(got)
+    seconds = time.perf_counter() - started
+    store.close()
+    assert taken >= CLAIMED, taken
+    return seconds / taken * 1e6
 
 
-_client: dict[str, Any] = {}
-
-
-async def job(chat: str) -> None:
-    """What a user of the job store would write: send, and that is it."""
-    async with _client["session"].post(
-        _client["url"], json={"channel": "tele", "chat": chat, "key": None}
-    ) as answer:
-        answer.raise_for_status()
-    _client["done"] += 1
-
-
-def scheduler_jobs(url: str) -> dict[str, float]:
-    """The alternative: one APScheduler job a reminder in its SQLAlchemyJobStore."""
-    with tempfile.TemporaryDirectory() as folder:
-        platform = Platform(Path(folder), delay_seconds=0)
-        figures = asyncio.run(_run_jobs(url, platform))
-        platform.stop()
-    return figures
-
-
-async def _run_jobs(url: str, platform: Platform) -> dict[str, float]:
-    scheduler = AsyncIOScheduler(timezone=dt.UTC, jobstores={"default": SQLAlchemyJobStore(url=url)})
-    scheduler.start(paused=True)
-    due = dt.datetime.now(dt.UTC)
-    started = time.monotonic()
-    for number in range(JOBS):
-        scheduler.add_job(
-            job, "date", run_date=due, args=[str(number)], id=str(number), misfire_grace_time=None
-        )
-    adding = time.monotonic() - started
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session:
-        _client.update(session=session, url=f"{platform.url}/send", done=0)
-        started = time.monotonic()
-        scheduler.resume()
-        while _client["done"] < JOBS and time.monotonic() - started < 120:
-            await asyncio.sleep(0.01)
-        seconds = time.monotonic() - started
-    scheduler.shutdown(wait=False)
-    done = _client["done"]
-    return {"planned_per_second": JOBS / adding, "per_second": done / seconds, "done": done}
-
-
-def main() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    logging.disable(logging.ERROR)
-    kinds = [a for a in sys.argv[1:] if a in ("sqlite", "postgres")] or ["sqlite", "postgres"]
-    big = "--big" in sys.argv
-    for kind in kinds:
-        with database(kind) as url:
-            small = in_child(plan_patients, url, 1_000)
-            print(
-                f"{kind}: {small['reminders']:.0f} reminders planned, {small['per_second']:.0f}/s", flush=True
-            )
-            few_ms, few = tick_ms(url)
-            print(f"{kind}: a tick with {DUE} due among {few} rows: {few_ms:.0f} ms", flush=True)
-        with database(kind) as url:
-            patients = 77_000
-            figures = in_child(plan_patients, url, patients)
-            print(
-                f"{kind}: {figures['reminders']:.0f} reminders planned in {figures['seconds']:.1f} s "
-                f"({figures['per_second']:.0f}/s), {figures['mb']:.0f} MB",
-                flush=True,
-            )
-            if big:
-                grow(url, 13_000_000)
-            many_ms, many = tick_ms(url)
-            print(
-                f"{kind}: a tick with {DUE} due among {many} rows: {many_ms:.0f} ms, {many_ms / few_ms:.2f} x",
-                flush=True,
-            )
-        with database(kind) as url:
-            ours = in_child(sends, url)
-        with database(kind) as url:
-            theirs = in_child(scheduler_jobs, url)
+def measure(kind: str, patients: int, idle: int, before_ms: float | None) -> float:
+    """One size on one database; the milliseconds of a tick."""
+    with database(kind) as url:
+        figures = in_child(plan_patients, url, patients)
         print(
-            f"{kind}: {ours['per_second']:.0f} sends/s ({ours['mb']:.0f} MB); job store {theirs['per_second']:.0f}/s "
-            f"({theirs['done']:.0f} of {JOBS} ran, {theirs['planned_per_second']:.0f} added/s, {theirs['mb']:.0f} MB); "
-            f"{ours['per_second'] / theirs['per_second']:.1f} x",
+            f"{kind}: {patients} patients, {figures['reminders']:.0f} reminders planned in {figures['seconds']:.1f} s "
+            f"({figures['per_second']:.0f}/s), {figures['mb']:.0f} MB",
             flush=True,
         )
+        if idle:
+            grow(url, idle)
+        settle_down(url)
+        ms, rows = tick_ms(url)
+        ratio = f", {ms / before_ms:.2f} x of the smallest" if before_ms else ""
+        print(f"{kind}: a tick with {DUE} due among {rows} rows: {ms:.0f} ms{ratio}", flush=True)
+        print(f"{kind}: claiming {CLAIMED} due among {rows} rows: {claim_us(url):.0f} us each", flush=True)
+    return ms
+
+
+def main(arguments: list[str] | None = None) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.disable(logging.ERROR)
+    parser = argparse.ArgumentParser(prog="benchmarks.reminders")
+    parser.add_argument("kinds", nargs="*", default=["sqlite", "postgres"])
+    parser.add_argument("--patients", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--idle", type=int, default=0, help="fill the last one up to so many rows by SQL")
+    options = parser.parse_args(arguments)
+    for kind in options.kinds:
+        before = None
+        for count in options.patients:
+            ms = measure(kind, count, options.idle if count == options.patients[-1] else 0, before)
+            before = before or ms
 
 
 if __name__ == "__main__":

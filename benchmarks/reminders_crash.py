@@ -14,11 +14,13 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from benchmarks.reminders_databases import postgres
 from benchmarks.reminders_peer import HttpChannel, Platform
 from bot.core.pacing import Rate
 from bot.core.reminders import plan
@@ -61,15 +63,22 @@ def one_step_faq() -> Faq:
     return Faq(faq.file.model_copy(update={"reminders": reminders}), "bench", faq.places)
 
 
-def fill(store: Store, faq: Faq, count: int, channels: tuple[str, ...] = ("telegram", "line")) -> None:
-    """`count` patients with one reminder each, due since midnight; every second one on the second channel."""
+def fill(
+    store: Store,
+    faq: Faq,
+    count: int,
+    channels: tuple[str, ...] = ("telegram", "line"),
+    chat: Callable[[str, int], str] = lambda _, number: str(number),
+) -> None:
+    """`count` patients with one reminder each, due since midnight, on the channels in turn."""
     now = dt.datetime.now(dt.UTC)
     date = now.date() - dt.timedelta(days=1)
     planned = plan(faq.file.reminders.steps, date, faq.clinic.timezone)
     for first in range(0, count, 1000):
+        names = [(n, channels[n % len(channels)]) for n in range(first, min(first + 1000, count))]
         people = [
-            NewPatient(Address(channels[n % len(channels)], str(n)), now, "en", False, None, date, planned)
-            for n in range(first, min(first + 1000, count))
+            NewPatient(Address(name, chat(name, n)), now, "en", False, None, date, planned)
+            for n, name in names
         ]
         store.add_patients(people, now)
 
@@ -174,22 +183,24 @@ def _judge(url: str, platform: Platform, count: int, kills: int, seconds: float,
 
 
 def main() -> None:
-    kind = sys.argv[1]
+    kinds = sys.argv[1:2] or ["sqlite", "postgres"]
     count, kills, workers, seed = (
-        int(a) for a in [*sys.argv[2:6], *("10000", "200", "4", "1")[len(sys.argv) - 2 :]]
+        int(a) for a in [*sys.argv[2:6], *("10000", "200", "4", "1")[max(0, len(sys.argv) - 2) :]]
     )
-    with tempfile.TemporaryDirectory(prefix="smileline-crash-") as name:
-        folder = Path(name)
-        if kind == "postgres":
-            from benchmarks.reminders_databases import postgres
-
-            with postgres() as url:
-                report = run(url, folder, count, kills, workers, seed)
-        else:
-            report = run(f"sqlite:///{folder}/crash.db", folder, count, kills, workers, seed)
-    print(kind, report)
-    too_many = report.doubled_telegram > report.in_flight
-    sys.exit(bool(report.lost or report.doubled_line or report.unlisted or too_many))
+    bad = False
+    for kind in kinds:
+        with tempfile.TemporaryDirectory(prefix="smileline-crash-") as name:
+            folder = Path(name)
+            if kind == "postgres":
+                with postgres() as url:
+                    report = run(url, folder, count, kills, workers, seed)
+            else:
+                report = run(f"sqlite:///{folder}/crash.db", folder, count, kills, workers, seed)
+        print(kind, report, flush=True)
+        too_many = report.doubled_telegram > report.in_flight
+        bad |= bool(report.lost or report.doubled_line or report.unlisted or too_many)
+    if bad:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -457,6 +457,7 @@ def patients_import(
 ) -> None:
     """Enrol many at once: every error with its line, and nothing kept unless all lines are good. May be repeated."""
     from bot.importing import ImportProblems, import_patients
+    from bot.store.store import StoreError
 
     config = settings()
     faq = read_faq(config.faq)
@@ -467,6 +468,9 @@ def patients_import(
             raise fail(f"{file} was not imported:\n{err}") from None
         except OSError as err:
             raise fail(f"{file} cannot be read: {err.strerror}", 2) from None
+        except StoreError as err:
+            again = "run the same command again and it goes on where it stopped"
+            raise fail(f"the database stopped answering ({type(err).__name__}); {again}") from None
     typer.echo(f"{done.new} patients added, {done.total} in the file.")
 
 

@@ -92,7 +92,6 @@ class App:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
         self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock)
-        self.inbox = Inbox(self.store, lambda: self.faq.current, self.channels, self.staff, clock)
         self.outbox = Outbox(
             self.store,
             lambda: self.faq.current.faq,
@@ -100,6 +99,14 @@ class App:
             clock,
             self._notify,
             marker=settings.data_dir / "last-seen",
+        )
+        self.inbox = Inbox(
+            self.store,
+            lambda: self.faq.current,
+            self.channels,
+            self.staff,
+            clock,
+            rides=self.outbox.ride_along,
         )
         secure = (settings.public_url or "").startswith("https://")
         self.staff_site = Site(self.store, self.staff, self.faq, settings.faq, key, clock, secure=secure)

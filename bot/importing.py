@@ -69,6 +69,8 @@ def import_patients(
     done, new = int(store.get_meta(mark) or 0), 0
     planned = lru_cache(maxsize=4096)(lambda date, zone: plan(faq.file.reminders.steps, date, zone))
     page: list[NewPatient] = []
+    if progress and done:
+        progress(done, total)
     for number, line in enumerate(_lines(text, faq, now, []), 1):
         if number <= done:
             continue

@@ -249,7 +249,7 @@ async def test_a_ride_along_asks_in_the_quiet_hours_as_well(clinic: Clinic) -> N
     await clinic.tick(at(0, 20))
     clinic.now = at(1, 22)
 
-    ride = await clinic.outbox.ride_along(HOME)
+    ride = await clinic.outbox.ride_along(HOME, "event-1")
 
     assert ride
     assert ride.message.buttons[0].action.startswith("check:day_1:")

@@ -316,14 +316,14 @@ async def test_the_quota_reserve_holds_pushes_and_they_ride_along_with_a_reply(
     await clinic.tick(at(0, 19, 30))
     pushed = list(line.sent)
 
-    ride = await clinic.outbox.ride_along(Address("line", "U1"))
+    ride = await clinic.outbox.ride_along(Address("line", "U1"), "event")
     assert ride is not None
     await ride.ended(True, clinic.now)
 
     assert pushed == []
     assert "Rest tonight" in ride.message.text
     assert store.sent_count(1) == 1
-    assert await clinic.outbox.ride_along(Address("line", "U1")) is None
+    assert await clinic.outbox.ride_along(Address("line", "U1"), "event") is None
     assert any("195 of this month's 200" in text for text in clinic.told)
 
 

@@ -1,6 +1,7 @@
 """The cost of a tick follows the rows that are due: no statement of it may look at the whole table."""
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,3 +47,14 @@ def test_no_statement_of_a_tick_scans_the_reminders(plans: tuple[Store, list[str
     scans = [line for line in said if line.startswith("SCAN reminders") and "USING INDEX ix_" not in line]
     assert len(said) > 20
     assert scans == []
+
+
+def test_the_quick_retry_key_is_the_uuid_that_it_always_was(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    instance = uuid.UUID(store.get_meta("instance") or "")
+
+    names = [f"{n}:2026-11-16:day_{n}" for n in range(50)]
+
+    assert [store._key(name) for name in names] == [str(uuid.uuid5(instance, name)) for name in names]
+    store.close()

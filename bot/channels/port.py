@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.core.values import Address, Incoming, Message
 
@@ -63,6 +63,26 @@ class Channel(Protocol):
 
     async def stop(self) -> None:
         """Stop taking in events and close connections."""
+
+
+@runtime_checkable
+class FreeReplies(Protocol):
+    """A channel where a reply costs nothing while a push does: a due reminder goes out with the reply."""
+
+    async def reply_with(
+        self,
+        address: Address,
+        message: Message,
+        rider: Message,
+        *,
+        reply_handle: str | None,
+        retry_key: str | None,
+        repeated: bool = False,
+    ) -> bool:
+        """`send` of `message`, with `rider` before it in the same free call; False when only `message` went out.
+
+        `repeated`: tried before with the same rider. After SendFailed with `sent="unknown"` nobody can tell of either.
+        """
 
 
 def utc_now() -> dt.datetime:

@@ -47,6 +47,7 @@ from bot.inbox import changes
 from bot.inbox.eventlog import EventLog
 from bot.inbox.people import Staff
 from bot.inbox.replies import Answering, Turns
+from bot.inbox.riding import Ride, Rides, may_ride
 from bot.inbox.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.store.events import Done
 from bot.store.store import Store
@@ -85,11 +86,13 @@ class Inbox:
         staff: Staff,
         clock: Callable[[], dt.datetime],
         *,
+        rides: Rides | None = None,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._understander, self._channels = store, understander, channels
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
+        self._rides = rides
         self._events, self._sessions, self._guesses = EventLog(store), Sessions(), pairing.Guesses()
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
@@ -238,7 +241,8 @@ class Inbox:
         # Staff are called while the reply is under way: neither waits for the other's platform.
         calling = asyncio.create_task(self._tell_staff(decision, session, words, event, context))
         try:
-            await self._say(decision.replies, session, answering)
+            ride = await self._ride(event, decision, context, answering.repeated)
+            await self._say(decision.replies, session, answering, ride)
         finally:
             afterwards = await calling
         for key in afterwards:
@@ -330,12 +334,37 @@ class Inbox:
 
     # --- apply
 
-    async def _say(self, replies: tuple[Message, ...], session: Session, answering: Answering) -> None:
-        for message in replies:
-            if not await answering.say(message):
+    async def _say(
+        self, replies: tuple[Message, ...], session: Session, answering: Answering, ride: Ride | None
+    ) -> None:
+        for number, message in enumerate(replies):
+            rides = ride if number == 0 else None
+            taken = await answering.say(message, rides.message if rides else None)
+            if rides:
+                await self._ride_ended(rides, answering.rode)
+            if not taken:
                 return
         if replies:
             session.last_buttons, session.spoke_at = replies[-1].buttons, self._clock()
+
+    async def _ride(
+        self, event: Incoming, decision: Decision, context: Context, repeated: bool
+    ) -> Ride | None:
+        """A due reminder to go out with the reply. Whatever fails here, the reply goes out without it."""
+        channel = self._channels[event.address.channel]
+        if self._rides is None or not may_ride(event, decision, context, channel):
+            return None
+        try:
+            return await self._rides(event.address, event.event_id, repeated)
+        except Exception as err:
+            log.error("ride_failed", event_id=event.event_id, **_fault(err))
+            return None
+
+    async def _ride_ended(self, ride: Ride, sent: bool | None) -> None:
+        try:
+            await ride.ended(sent, self._clock())
+        except Exception as err:  # its lease runs out, and it counts as perhaps sent
+            log.error("ride_not_recorded", **_fault(err))
 
     async def _slow_down(
         self, event: Incoming, session: Session, understander: Understander, answering: Answering, done: Done

@@ -13,7 +13,7 @@ from functools import partial
 
 from bot import logs
 from bot.channels.persist import REPEATABLE, Sleep, persist
-from bot.channels.port import Channel, SendFailed
+from bot.channels.port import Channel, FreeReplies, SendFailed
 from bot.core.values import Incoming, Message
 from bot.store.store import Store
 
@@ -62,21 +62,53 @@ class Answering:
         self, store: Store, channel: Channel, event: Incoming, repeated: bool, sleep: Sleep = asyncio.sleep
     ) -> None:
         self._store, self._channel, self._event, self._sleep = store, channel, event, sleep
-        self._repeated, self._said = repeated, 0
+        self.repeated, self._said = repeated, 0
+        self.rode: bool | None = False  # whether the rider went out; None: nobody can tell
 
-    async def say(self, message: Message) -> bool:
-        """True when the platform has taken it. Comes back at once when this address will never work."""
+    async def say(self, message: Message, rider: Message | None = None) -> bool:
+        """True when the platform has taken it. Comes back at once when this address will never work.
+
+        `rider` goes along where that is free; `rode` tells what became of it.
+        """
         number, self._said = self._said, self._said + 1
         handle = self._event.reply_handle if number == 0 else None
         key = self._key(number) if self._channel.retry_keys else None
-        again = {"repeated": True} if self._repeated else {}
+        again = {"repeated": True} if self.repeated else {}
         send = partial(self._channel.send, self._event.address, message, reply_handle=handle, retry_key=key)
+        if rider is not None and isinstance(self._channel, FreeReplies):
+            attempt = partial(self._ride, self._channel, message, rider, handle, key, send)
+        else:
+            attempt = partial(send, **again)
         try:
-            await self._insist(partial(send, **again))
+            await self._insist(attempt)
         except SendFailed as err:
             await self._give_up(err)
             return False
         return True
+
+    async def _ride(
+        self,
+        channel: FreeReplies,
+        message: Message,
+        rider: Message,
+        handle: str | None,
+        key: str | None,
+        alone: Callable[[], Awaitable[None]],
+    ) -> None:
+        """One try. After a lost answer the next one is told that the reply may be there: its token works once."""
+        doubt = self.rode is None
+        again, to = self.repeated or doubt, self._event.address
+        try:
+            rode = await channel.reply_with(
+                to, message, rider, reply_handle=handle, retry_key=key, repeated=again
+            )
+        except SendFailed as err:
+            self.rode = None if doubt or err.sent == "unknown" else False
+            if err.reason != "refused":
+                raise
+            await alone()  # whatever is wrong with the rider, the answer goes out
+        else:
+            self.rode = rode or (None if again else False)
 
     def _key(self, number: int) -> str:
         return str(uuid.uuid5(_KEYS, f"{self._event.address.channel}:{self._event.event_id}:{number}"))

@@ -21,6 +21,7 @@ from intents.faq import Faq
 log = logs.get(__name__)
 
 LONGEST_BLOCK_SECONDS = 3600.0
+LINES = 64  # calls to one platform at a time
 
 
 class Courier:
@@ -44,6 +45,8 @@ class Courier:
         self._rng = rng
         self._send_timeout_seconds = send_timeout_seconds
         self._fares: dict[str, _Fare] = {}
+        self._composer = Composer()
+        self._lines = {name: asyncio.Semaphore(LINES) for name in channels}
         self.saving: frozenset[str] = frozenset()  # channels whose quota is down to its reserve
         self.last_sent_at: datetime | None = None
 
@@ -56,7 +59,7 @@ class Courier:
             if address.channel not in self._channels:  # a patient of a channel that is switched off here
                 verdict = Wait(self._now() + timedelta(minutes=10), "channel_off")
             else:
-                message = compose(due, verdict, faq, self._channels[address.channel].platform)
+                message = self._composer.compose(due, verdict, faq, self._channels[address.channel].platform)
                 await self._pause_until(claimed.slot)
                 await self._send(due, address, message, claimed.probe)
                 return
@@ -80,8 +83,11 @@ class Courier:
     async def _try(self, due: Due, address: Address, message: Message, probe: bool) -> Change:
         channel = self._channels[address.channel]
         try:
-            async with asyncio.timeout(self._send_timeout_seconds):  # shorter than the lease
-                await channel.send(address, message, retry_key=due.retry_key)
+            async with self._lines[address.channel]:
+                if (until := self._blocked(address.channel)) and not probe:  # while it stood in line
+                    return Result(due.id, due.patient_id, Wait(until, "channel_blocked"))
+                async with asyncio.timeout(self._send_timeout_seconds):  # shorter than the lease
+                    await channel.send(address, message, retry_key=due.retry_key)
         except SendFailed as err:
             failure = err
         except TimeoutError:
@@ -129,6 +135,11 @@ class Courier:
             fare.blocked_until = now + timedelta(seconds=min(seconds, LONGEST_BLOCK_SECONDS))
             await self._block(channel, fare.blocked_until, failure.reason, max(fare.failures, PROBING))
 
+    def _blocked(self, channel: str) -> datetime | None:
+        """Until when, if it is."""
+        until = self._fares.get(channel, _FINE).blocked_until
+        return until if until is not None and self._now() < until else None
+
     async def _block(self, channel: str, until: datetime, why: str, failures: int) -> None:
         try:
             await asyncio.to_thread(self._store.block_channel, channel, until, why[:32], failures)
@@ -146,12 +157,31 @@ class _Fare:
     blocked_until: datetime | None = None
 
 
+_FINE = _Fare()
+
+
 def compose(due: Due, send: Send, faq: Faq, platform: str) -> Message:
     """The push in the patient's language, or in the clinic's first one where it no longer answers in theirs."""
     language = due.language if due.language in faq.languages else faq.languages[0]
     words = Wording(faq, language, due.traditional, platform)
     asks_for = due.procedure_date if send.asks else None
     return journey.reminder(send.step, words, due.detail, send.catch_up_day, asks_for)
+
+
+class Composer:
+    """`compose`, remembered: thousands of patients get the same words on the same day."""
+
+    def __init__(self) -> None:
+        self._faq: Faq | None = None
+        self._made: dict[tuple[object, ...], Message] = {}
+
+    def compose(self, due: Due, send: Send, faq: Faq, platform: str) -> Message:
+        if faq is not self._faq:
+            self._faq, self._made = faq, {}
+        key = (send.step.id, send.catch_up_day, due.language, due.traditional, due.detail, platform)
+        if key not in self._made:
+            self._made[key] = compose(due, send, faq, platform)
+        return self._made[key]
 
 
 def _word(change: Change) -> str:

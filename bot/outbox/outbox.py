@@ -4,9 +4,13 @@ One tick: leases that ran out, then claim and deliver until nothing is due, then
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -19,15 +23,16 @@ from bot.core.values import Address
 from bot.outbox.courier import Courier
 from bot.outbox.recorder import Recorder
 from bot.outbox.replan import Replanner
-from bot.outbox.ride import Ride, ride_along
-from bot.outbox.watchman import ClockGuard, Watchman
+from bot.outbox.ride import Ride, of_event, ride_again, ride_along
+from bot.outbox.watchman import ClockGuard, SteadyNow, Watchman
 from bot.store.deliveries import Claimed, Claims
 from bot.store.store import Store, StoreError
 from intents.faq import Faq
 
 log = logs.get(__name__)
 
-FULL = 100  # reminders under way in this process before the next are claimed
+SMALL_PAGE, PAGE = 64, 512  # reminders a claim, at first and at most
+FULL = 2000  # reminders under way in this process before the next are claimed
 HEARTBEAT = dt.timedelta(minutes=1)
 
 
@@ -36,6 +41,9 @@ class Outbox:
 
     `faq`: the file as it is now. `tell_staff` may raise; the notice is then told later. `marker`: a file that lives
     outside the database and shows whether the database is an old copy (see Watchman). `seed` fixes the jitter.
+    `concurrency`: how many sends of a channel may be between mark and record, which is how many may arrive twice after a
+    crash; where the platform knows repeats by their key there are none, and `keyed_concurrency` holds: the more wait for
+    one commit, the cheaper each is.
     """
 
     def __init__(
@@ -53,12 +61,13 @@ class Outbox:
         lease_seconds: int = 30,
         send_timeout_seconds: float = 20,
         concurrency: int = 16,
+        keyed_concurrency: int = 512,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._faq = faq
         self._clock = clock
-        self._fixed_now: dt.datetime | None = None
+        self._steady_now: Callable[[], dt.datetime] | None = None  # within a tick
         self._rates = rates
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
@@ -70,7 +79,17 @@ class Outbox:
         self._watchman = Watchman(store, channels, tell_staff, marker)
         self._replanner = Replanner(store)
         self._clock_guard = ClockGuard()
-        self._room = asyncio.Semaphore(concurrency)
+        self._rooms = {
+            name: asyncio.Semaphore(keyed_concurrency if channel.retry_keys else concurrency)
+            for name, channel in channels.items()
+        }
+        self._nowhere = asyncio.Semaphore(keyed_concurrency)  # what is recorded without a send
+        self._caps = {
+            name: 2 * keyed_concurrency if channel.retry_keys else 4 * concurrency
+            for name, channel in channels.items()
+        }
+        self._on: Counter[str] = Counter()  # under way, by channel
+        self._changed = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._scheduler: AsyncIOScheduler | None = None
         self._stopping = False
@@ -78,7 +97,7 @@ class Outbox:
         self._beat_at: dt.datetime | None = None
 
     def _now(self) -> dt.datetime:
-        return self._fixed_now or self._clock()
+        return self._steady_now() if self._steady_now else self._clock()
 
     async def start(self) -> None:
         """Hold what a restored backup brought back, then tick until `stop`."""
@@ -121,48 +140,75 @@ class Outbox:
         Raises StoreError when the database cannot be asked; what was claimed is still brought to its end.
         """
         async with self._ticking:
-            self._fixed_now = now
+            steady = SteadyNow(self._clock)
+            self._steady_now = steady if now is None else lambda: now
             faq = self._faq()
             try:
                 await asyncio.to_thread(self._store.reap, self._claims(), self._now())
                 await self._replanner.follow(faq, self._now())
                 self._courier.saving = await self._watchman.saving(self._now())
-                taken = await self._sweep(faq)
+                taken = await self._sweep(faq, steady)
                 await self._beat()
                 await self._watchman.report(faq, self._now())
                 return taken
             finally:
                 await self._drain()
-                self._fixed_now = None
+                self._steady_now = None
 
-    async def _sweep(self, faq: Faq) -> int:
-        taken = 0
-        while not self._stopping:
-            claims, idle = self._claims(faq), not self._under_way
+    async def _sweep(self, faq: Faq, steady: SteadyNow) -> int:
+        taken, page = 0, SMALL_PAGE
+        while not self._stopping and not steady.is_off():
+            idle, claims = not self._under_way, replace(self._claims(faq), limit=page, room=self._room())
+            self._changed.clear()
             claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
             for item in claimed:
-                task = asyncio.create_task(self._deliver(item, faq))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                self._take_up(item, faq)
             taken += len(claimed)
+            page = min(
+                PAGE, max(SMALL_PAGE, 2 * len(claimed))
+            )  # what is read and left again costs nearly as much
             if not claimed and idle:  # one that ended during the claim may be due again at once
                 break
-            if not claimed or len(self._under_way) >= FULL:
-                await self._some_room(all_of_them=not claimed)
-                await self._beat()
+            if not claimed:
+                await self._some_ended()
+            while len(self._under_way) >= FULL:
+                await self._some_ended()
         return taken
 
-    async def _some_room(self, all_of_them: bool) -> None:
-        """Until half of what is under way has ended; with nothing left to claim, until all has or a second is over."""
-        until = 0 if all_of_them else FULL // 2
-        while len(self._under_way) > until:
-            when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
-            done, _ = await asyncio.wait(self._under_way, timeout=1, return_when=when)
-            if not done or all_of_them:
-                return
+    def _room(self) -> dict[str, int]:
+        """How many more of each channel to claim: none before a quarter is free, so that claims are few and large.
+
+        What is claimed must leave before its lease ends, so a slow channel gets no more than it can soon send.
+        """
+        free = {name: cap - self._on[name] for name, cap in self._caps.items()}
+        return {name: room if 4 * room >= self._caps[name] else 0 for name, room in free.items()}
+
+    async def _some_ended(self) -> None:
+        """Until a channel has room again, all have ended, or a second is over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), 1)
+        self._changed.clear()
+        await self._beat()
+
+    def _take_up(self, item: Claimed, faq: Faq) -> None:
+        name = item.due.address.channel if item.due.address else ""
+        task = asyncio.create_task(self._deliver(item, faq))
+        self._under_way.add(task)
+        self._on[name] += 1
+        task.add_done_callback(partial(self._ended, name))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._on[name] -= 1
+        cap = self._caps.get(name, FULL)
+        if not self._under_way or 4 * (cap - self._on[name]) in range(
+            cap, cap + 4
+        ):  # just now a quarter is free
+            self._changed.set()
 
     async def _deliver(self, item: Claimed, faq: Faq) -> None:
-        async with self._room:
+        address = item.due.address
+        async with self._rooms.get(address.channel, self._nowhere) if address else self._nowhere:
             try:
                 await self._courier.deliver(item, faq)
             except Exception:  # one reminder's fault stays its own; its lease brings it back
@@ -178,12 +224,17 @@ class Outbox:
             self._beat_at = now
             await self._watchman.beat(now, self._courier.last_sent_at)
 
-    async def ride_along(self, address: Address) -> Ride | None:
+    async def ride_along(self, address: Address, event_id: str, repeated: bool = False) -> Ride | None:
         """A due reminder for the patient who is writing now, to go out with the (on LINE: free) reply; None: nothing.
 
-        The inbox sends `ride.message` with its replies and awaits `ride.ended(...)` afterwards.
+        The inbox sends `ride.message` with its reply and awaits `ride.ended(...)` afterwards. `repeated`: an earlier process
+        may have answered this event; then only what it had taken along is given again. Raises StoreError.
         """
-        return await ride_along(self._store, self._claims(self._faq()), address, self._faq(), self._clock())
+        faq, now = self._faq(), self._clock()
+        claims = of_event(self._claims(faq), address, event_id)
+        if repeated:
+            return await ride_again(self._store, claims, faq, now)
+        return await ride_along(self._store, claims, address, faq, now)
 
     def _claims(self, faq: Faq | None = None) -> Claims:
         steps = faq.file.reminders.steps if faq else []

@@ -161,13 +161,36 @@ class Watchman:
         return limit - used <= RESERVE_SHARE * limit
 
 
+def steady_seconds() -> float:
+    """The machine's own clock, which nobody sets. CLOCK_BOOTTIME goes on while it sleeps: a laptop's morning is no jump."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class SteadyNow:
+    """The time within one sweep: the wall clock as it was at the start, and the steady clock from there.
+
+    So a clock that is set in the middle sends nothing early and makes nothing late.
+    """
+
+    def __init__(
+        self, clock: Callable[[], dt.datetime], steady: Callable[[], float] = steady_seconds
+    ) -> None:
+        self._clock, self._steady = clock, steady
+        self._began, self._steady_began = clock(), steady()
+
+    def __call__(self) -> dt.datetime:
+        return self._began + dt.timedelta(seconds=self._steady() - self._steady_began)
+
+    def is_off(self) -> bool:
+        """Whether the wall clock has been set since: time to end the sweep and begin anew."""
+        return abs((self._clock() - self()).total_seconds()) >= JUMP_SECONDS
+
+
 class ClockGuard:
     """Notices that the wall clock was set: it moved otherwise than the machine's own steady clock."""
 
-    def __init__(self, steady: Callable[[], float] | None = None) -> None:
-        # CLOCK_BOOTTIME goes on while the machine sleeps, so that a laptop's morning is no jump.
-        boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-        self._steady = steady or (lambda: time.clock_gettime(boot))
+    def __init__(self, steady: Callable[[], float] = steady_seconds) -> None:
+        self._steady = steady
         self._offset: float | None = None
         self._doubted_since: float | None = None
 
@@ -185,4 +208,4 @@ class ClockGuard:
         return True
 
 
-__all__ = ["ClockGuard", "HasQuota", "Watchman"]
+__all__ = ["ClockGuard", "HasQuota", "SteadyNow", "Watchman"]

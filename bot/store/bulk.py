@@ -1,13 +1,13 @@
 """Many patients at once: what an import writes, a page of them in one transaction."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, Table, func, select, text, tuple_
 
-from bot.core.reminders import Planned, settle
+from bot.core.reminders import Planned, Settled, settle
 from bot.core.values import Address
 from bot.store.patients import MAIN, PLACE
 from bot.store.schema import addresses, patients, procedures, reminders, to_micros
@@ -62,55 +62,94 @@ class Bulk(Watch):
     def _add(self, db: Connection, people: Sequence[NewPatient], now: dt.datetime) -> None:
         if not people:
             return
-        keys = ("language", "traditional", "timezone", "consent_at")
-        rows = [{key: getattr(person, key) for key in keys} for person in people]
-        ids = _insert(db, patients, rows)
-        homes = [
-            {
-                "patient_id": patient_id,
-                "channel": person.address.channel,
-                "chat_sealed": self._vault.seal(person.address.chat, PLACE),
-                "chat_mac": self.mac(person.address),
-            }
-            for patient_id, person in zip(ids, people, strict=True)
-        ]
-        db.execute(addresses.insert(), homes)
-        home = (
-            select(func.max(addresses.c.id)).where(addresses.c.patient_id == patients.c.id).scalar_subquery()
+        count = len(people)
+        patient_ids, home_ids, procedure_ids = (
+            self._new_ids(db, table, count) for table in (patients, addresses, procedures)
         )
-        db.execute(update(patients).where(patients.c.id.in_(ids)).values(push_address_id=home))
-        operations = [
-            {"patient_id": patient_id, "kind": MAIN, "date": person.date}
-            for patient_id, person in zip(ids, people, strict=True)
-        ]
-        self._plan_new(db, _insert(db, procedures, operations), people, now)
+        self._copy(
+            db,
+            patients,
+            ("id", "language", "traditional", "timezone", "consent_at", "push_address_id"),
+            (
+                (id, p.language, p.traditional, p.timezone, to_micros(p.consent_at), home)
+                for id, home, p in zip(patient_ids, home_ids, people, strict=True)
+            ),
+        )
+        self._copy(
+            db,
+            addresses,
+            ("id", "patient_id", "channel", "chat_sealed", "chat_mac"),
+            (
+                (id, owner, p.address.channel, self._vault.seal(p.address.chat, PLACE), self.mac(p.address))
+                for id, owner, p in zip(home_ids, patient_ids, people, strict=True)
+            ),
+        )
+        self._copy(
+            db,
+            procedures,
+            ("id", "patient_id", "kind", "date"),
+            (
+                (id, owner, MAIN, p.date.isoformat())
+                for id, owner, p in zip(procedure_ids, patient_ids, people, strict=True)
+            ),
+        )
+        self._copy(db, reminders, _COLUMNS, _planned_rows(procedure_ids, people, now))
 
-    def _plan_new(
-        self, db: Connection, procedure_ids: list[int], people: Sequence[NewPatient], now: dt.datetime
+    def _new_ids(self, db: Connection, table: Table, count: int) -> Sequence[int]:
+        """Numbers for `count` new rows of `table`, never given before and given to nobody else."""
+        if not self.is_sqlite:
+            numbers = text("SELECT nextval(pg_get_serial_sequence(:t, 'id')) FROM generate_series(1, :n)")
+            return db.scalars(numbers, {"t": table.name, "n": count}).all()
+        last = db.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+        if table.dialect_options["sqlite"]["autoincrement"]:  # the number of an erased row does not come back
+            used = text("SELECT seq FROM sqlite_sequence WHERE name = :t")
+            last = max(last, db.execute(used, {"t": table.name}).scalar() or 0)
+        return range(last + 1, last + 1 + count)
+
+    def _copy(
+        self, db: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
     ) -> None:
-        rows: list[tuple[Any, ...]] = []
-        for procedure_id, person in zip(procedure_ids, people, strict=True):
-            for item in settle(person.planned, now):
-                due, expires = to_micros(item.planned.due_at), to_micros(item.planned.expires_at)
-                end = to_micros(now) if item.state == "missed" else None
-                key = (procedure_id, person.date, item.planned.step_id)
-                rows.append((*key, due, expires, due, item.state, item.reason, end))
+        """Insert by the drivers' own ways, ten times as fast as a statement a row."""
         raw = db.connection.driver_connection
         assert raw is not None
-        if self.is_sqlite:  # the drivers' own ways, ten times as fast as a statement a row
-            marks = ",".join("?" * len(_COLUMNS))
-            plain = ((row[0], row[1].isoformat(), *row[2:]) for row in rows)
-            raw.executemany(f"INSERT INTO {reminders.name} ({','.join(_COLUMNS)}) VALUES ({marks})", plain)  # noqa: S608
+        names = ",".join(columns)
+        if self.is_sqlite:
+            marks = ",".join("?" * len(columns))
+            raw.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
             return
-        with (
-            raw.cursor() as cursor,
-            cursor.copy(f"COPY {reminders.name} ({','.join(_COLUMNS)}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+        with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+            copy.write("".join("\t".join(map(_copied, row)) + "\n" for row in rows))
 
 
-def _insert(db: Connection, table: Any, rows: list[dict[str, Any]]) -> list[int]:
-    """Insert and give the new ids, in the order of `rows`."""
-    new = table.insert().returning(table.c.id, sort_by_parameter_order=True)
-    return list(db.scalars(new, rows))
+def _planned_rows(
+    procedure_ids: Sequence[int], people: Sequence[NewPatient], now: dt.datetime
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each step of each patient; those with the same plan share what is worked out of it."""
+    worked_out: dict[int, list[tuple[Any, ...]]] = {}
+    for procedure_id, person in zip(procedure_ids, people, strict=True):
+        key = id(person.planned)  # alive as long as `people` is
+        if key not in worked_out:
+            worked_out[key] = [_row(item, now) for item in settle(person.planned, now)]
+        date = person.date.isoformat()
+        for row in worked_out[key]:
+            yield (procedure_id, date, *row)
+
+
+def _row(item: Settled, now: dt.datetime) -> tuple[Any, ...]:
+    due, expires = to_micros(item.planned.due_at), to_micros(item.planned.expires_at)
+    end = to_micros(now) if item.state == "missed" else None
+    return (item.planned.step_id, due, expires, due, item.state, item.reason, end)
+
+
+def _copied(value: Any) -> str:
+    """`value` in the text format of COPY."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    return str(value)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

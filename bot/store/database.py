@@ -3,13 +3,25 @@
 import contextlib
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    create_engine,
+    event,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
@@ -63,6 +75,12 @@ class Database:
         dialect.
         """
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def among(self, column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
+        """`column` is one of `ids`. One parameter on PostgreSQL, so that the statement is planned once for any number."""
+        if self.is_sqlite:
+            return column.in_(ids)  # type: ignore[no-any-return]
+        return column == any_(literal(list(ids), postgresql.ARRAY(BigInteger)))  # type: ignore[no-any-return]
 
     def healthy(self) -> bool:
         """Whether the database answers and has our tables. Never raises."""

@@ -27,10 +27,11 @@ _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given b
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The message of reminder `id` is about to leave on `channel`."""
+    """The message of reminder `id` is about to leave on `channel`; `keyed`: with its retry key, if the channel has such."""
 
     id: int
     channel: str
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class Deliveries(Claiming, Notices):
         with self.write() as db:
             done = {
                 id
-                for channel in {s.channel for s in starts}
-                for id in self._start(db, claims, channel, starts, now)
+                for channel, keyed in {(s.channel, s.keyed) for s in starts}
+                for id in self._start(db, claims, channel, keyed, starts, now)
             }
             for verdict, group in _by_verdict(results).items():
                 done |= self._record(db, claims, verdict, group, now)
@@ -79,10 +80,16 @@ class Deliveries(Claiming, Notices):
             return [change.id in done for change in changes]
 
     def _start(
-        self, db: Connection, claims: Claims, channel: str, starts: Sequence[Start], now: dt.datetime
+        self,
+        db: Connection,
+        claims: Claims,
+        channel: str,
+        keyed: bool,
+        starts: Sequence[Start],
+        now: dt.datetime,
     ) -> set[int]:
-        ids = [start.id for start in starts if start.channel == channel]
-        mine = and_(reminders.c.id.in_(ids), SENDING, reminders.c.lease_by == claims.worker)
+        ids = [start.id for start in starts if (start.channel, start.keyed) == (channel, keyed)]
+        mine = and_(self.among(reminders.c.id, ids), SENDING, reminders.c.lease_by == claims.worker)
         sensible = exists().where(
             procedures.c.id == reminders.c.procedure_id,
             procedures.c.date == reminders.c.procedure_date,
@@ -98,7 +105,7 @@ class Deliveries(Claiming, Notices):
             "started_at": now,
             "attempts": reminders.c.attempts + 1,
             "first_tried_at": func.coalesce(reminders.c.first_tried_at, literal(now, Moment)),
-            "channel": channel,
+            "channel": channel if keyed else None,  # a sender that dies: is a repeat recognised?
             "lease_until": now + dt.timedelta(seconds=4 * claims.lease_seconds),
             # LINE's key is void a day after the first try: from then on a repeat may arrive twice
             "doubtful": or_(
@@ -111,7 +118,9 @@ class Deliveries(Claiming, Notices):
         )
         refused = [id for id in ids if id not in started]
         if refused:  # back in the queue, where the next claim sees what has changed
-            unstarted = and_(reminders.c.id.in_(refused), SENDING, reminders.c.lease_by == claims.worker)
+            unstarted = and_(
+                self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker
+            )
             back = {"state": "pending", "lease_by": None, "lease_until": None}
             db.execute(update(reminders).where(unstarted, reminders.c.started_at.is_(None)).values(back))
         return started
@@ -120,14 +129,14 @@ class Deliveries(Claiming, Notices):
         self, db: Connection, claims: Claims, verdict: Wait | End, group: list[Result], now: dt.datetime
     ) -> set[int]:
         ids = [result.id for result in group]
-        mine = and_(reminders.c.id.in_(ids), SENDING, reminders.c.lease_by == claims.worker)
+        mine = and_(self.among(reminders.c.id, ids), SENDING, reminders.c.lease_by == claims.worker)
         change = update(reminders).where(mine).values(_columns(verdict, now)).returning(reminders.c.id)
         done = set(db.scalars(change))
         lost = [id for id in ids if id not in done]
         if lost and isinstance(verdict, End):
             # The database was away for longer than the lease, and the row went back to the queue: the result counts.
             taken = {"state": "sending", "lease_by": claims.worker, "lease_until": now}
-            back = and_(reminders.c.id.in_(lost), PENDING, reminders.c.lapses > 0)
+            back = and_(self.among(reminders.c.id, lost), PENDING, reminders.c.lapses > 0)
             db.execute(update(reminders).where(back).values(taken))
             done |= set(db.scalars(change))
         if isinstance(verdict, End) and verdict.state == "failed" and verdict.reason in TROUBLES:
@@ -165,7 +174,8 @@ class Deliveries(Claiming, Notices):
         over = or_(reminders.c.lease_until < now, reminders.c.lease_until > now + _FAR)
         started = reminders.c.started_at.is_not(None)
         recognised = and_(
-            reminders.c.channel.in_(claims.retry_keys), reminders.c.first_tried_at > now - RETRY_KEY_HOLDS
+            func.coalesce(reminders.c.channel, "").in_(claims.retry_keys),
+            reminders.c.first_tried_at > now - RETRY_KEY_HOLDS,
         )
         free = {"lease_by": None, "lease_until": None, "started_at": None}
         lapse = {

@@ -82,6 +82,26 @@ class LineChannel:
                 address.chat, call, _key(retry_key, number), repeat=retry_key is None or number > 0
             )
 
+    async def reply_with(
+        self,
+        address: Address,
+        message: Message,
+        rider: Message,
+        *,
+        reply_handle: str | None,
+        retry_key: str | None,
+        repeated: bool = False,
+    ) -> bool:
+        """See FreeReplies. The rider comes first and without its buttons: LINE shows those of the last message alone."""
+        objects = render(replace(rider, buttons=())) + render(message)
+        token = fresh_token(reply_handle, self._clock())
+        if token and render(message) and len(objects) <= MESSAGES_A_CALL:
+            if await self._replied(token, objects, repeated):
+                return True
+            reply_handle = None
+        await self.send(address, message, reply_handle=reply_handle, retry_key=retry_key, repeated=repeated)
+        return False
+
     async def typing(self, address: Address) -> None:
         with contextlib.suppress(SendFailed):
             await self.api.loading(address.chat)
