@@ -102,7 +102,10 @@ class App:
             marker=settings.data_dir / "last-seen",
         )
         secure = (settings.public_url or "").startswith("https://")
-        self.staff_site = Site(self.store, self.staff, self.faq, settings.faq, key, clock, secure=secure)
+        self.staff_site = Site(
+            self.store, self.staff, self.faq, settings.faq, key, clock,
+            secure=secure, labelled=settings.labelled,
+        )  # fmt: skip
         self.web = WebServer(settings.host, settings.port, self)
 
     def _telegram(self, key: bytes) -> TelegramChannel | None:

@@ -73,7 +73,7 @@ async def person(chromium: Browser, size: dict[str, int], complaints: list[str] 
     """Somebody with a browser of their own; what their console complains about is kept."""
     context = await chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     if complaints is not None:
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None

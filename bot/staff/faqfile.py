@@ -113,10 +113,13 @@ def set_reviewed(text: str, entry_id: str, on: str, by: str) -> str:
     return _edited(text, entry_id, change)
 
 
-def add_entry(text: str, entry: dict[str, Any], after: str) -> str:
-    """`text` with a new entry behind the entry `after`. `entry` holds plain values in the file's shape."""
+def add_entry(text: str, entry: dict[str, Any], after: str | None = None) -> str:
+    """`text` with a new entry behind the entry `after`, else behind the last one of its group.
+
+    `entry` holds plain values in the file's shape. Raises as `add_question`.
+    """
     document = read(text)
-    index = _index(document, after)
+    index = _index(document, after or _last_of_group(document, entry["group"]))
     end = _span(text, document, index)[1]
     lines = text.splitlines(keepends=True)
     margin, offset = _layout(document, index)
@@ -160,6 +163,13 @@ def _index(document: Document, entry_id: str) -> int:
     if entry_id not in ids:
         raise EditRefused(f"there is no entry {entry_id} in the file any more; reload the page")
     return ids.index(entry_id)
+
+
+def _last_of_group(document: Document, group: str) -> str:
+    """The id of the group's last entry; of the file's when the group has none yet."""
+    entries = document.data["entries"]
+    ids = [entry["id"] for entry in entries if entry.get("group") == group]
+    return str((ids or [entries[-1]["id"]])[-1])
 
 
 def _span(text: str, document: Document, index: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from aiohttp import web
 from bot import logs
 from bot.live import LiveFaq
 from bot.staff.desk import StaffDesk
+from bot.staff.editing import Editing
 from bot.staff.gate import COOKIE, Gate, Held
 from bot.store.staff import Role
 from bot.store.store import Store
@@ -137,8 +138,10 @@ class Site:
         clock: Callable[[], dt.datetime],
         *,
         secure: bool = False,
+        labelled: Path | None = None,
     ) -> None:
         self.store, self.desk, self.live, self.faq_path = store, desk, live, faq_path
+        self.editing = Editing(live, faq_path, store, labelled)
         self.clock, self.secure = clock, secure
         self.gate = Gate(store, key, clock)
         self._key = hmac.new(key, b"smileline staff notes 1", hashlib.sha256).digest()

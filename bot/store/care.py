@@ -192,10 +192,15 @@ class Care(Database):
 
     def lines(self, thread_id: int, limit: int = TALK_KEPT) -> list[Line]:
         """The end of a conversation, in order."""
+        return [line for _, line in self.numbered_lines(thread_id, limit)]
+
+    def numbered_lines(self, thread_id: int, limit: int = TALK_KEPT) -> list[tuple[int, Line]]:
+        """The same with each line's number."""
         query = select(talk).where(talk.c.thread_id == thread_id).order_by(talk.c.id.desc()).limit(limit)
         with self.read() as db:
             found = [
-                Line(r.at, r.who, self._vault.unseal(r.text_sealed, _TEXT), r.name) for r in db.execute(query)
+                (r.id, Line(r.at, r.who, self._vault.unseal(r.text_sealed, _TEXT), r.name))
+                for r in db.execute(query)
             ]
         return found[::-1]
 

@@ -12,7 +12,7 @@ from bot.store.patients import PLACE
 from bot.store.schema import addresses, alerts, events, patients, procedures, reminders, unanswered
 from bot.store.staff_schema import feedback
 
-_QUESTION = "unanswered.text"
+_QUESTION, _REPLY = "unanswered.text", "unanswered.reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that found no sure answer, kept with the patient's consent."""
+    """A question that found no sure answer, or that a person answered; kept with the patient's consent."""
 
     id: int
     text: str
@@ -44,6 +44,7 @@ class Question:
     matches: tuple[str, ...]
     patient_id: int | None
     at: dt.datetime
+    reply: str = ""  # what a person answered: raw material, never an answer by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Figures(Database):
                     tuple(id for id in row.matches.split(",") if id),
                     row.patient_id,
                     row.at,
+                    self._vault.unseal(row.reply_sealed, _REPLY) if row.reply_sealed else "",
                 )
                 for row in db.execute(query)
             ]
