@@ -28,6 +28,7 @@ EXPECTED = {
     "POST /staff/threads/{number}/reply": "admin care",
     "POST /staff/threads/{number}/take": "admin care",
     "POST /staff/threads/{number}/back": "admin care",
+    "POST /staff/threads/{number}/learn": "admin care",
     "POST /staff/alerts/{number}/read": "admin care",
     "POST /staff/alerts/{number}/close": "admin care",
     "GET /staff/visits": "admin care",

@@ -73,7 +73,8 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
         lines.append(f"Not helpful to most who said so: {named}. Please look at these answers.")
     if unanswered:
         lines.append(
-            f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered."
+            f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered, "
+            "and /questions shows the commonest here."
         )
     return "\n".join(lines)
 

@@ -20,6 +20,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/staff/threads/{number}/reply", care.reply, CARE),
     Route("POST", "/staff/threads/{number}/take", care.take, CARE),
     Route("POST", "/staff/threads/{number}/back", care.back, CARE),
+    Route("POST", "/staff/threads/{number}/learn", care.learn, CARE),
     Route("POST", "/staff/alerts/{number}/read", care.read, CARE),
     Route("POST", "/staff/alerts/{number}/close", care.close, CARE),
     Route("GET", "/staff/visits", care.visits, CARE),

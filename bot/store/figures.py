@@ -136,6 +136,12 @@ class Figures(Database):
                 for row in db.execute(query)
             ]
 
+    def question_of_talk(self, talk_id: int, patient_id: int | None) -> int | None:
+        """The question that was kept of this line of a conversation."""
+        mine = (unanswered.c.talk_id == talk_id) & (unanswered.c.patient_id == patient_id)
+        with self.read() as db:
+            return db.execute(select(unanswered.c.id).where(mine)).scalar()
+
     def drop_questions(self, ids: list[int]) -> int:
         """They have an answer now, or want none."""
         with self.write() as db:
