@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.core.values import Address, Line
+from bot.core.values import Address, Incoming, Line
 from bot.store.care import ASKED_FOR, TALK_KEPT, THREADS_KEPT, Card
 from bot.store.store import Store
 from tests.databases import KEY
@@ -138,6 +138,19 @@ def test_feedback_is_counted_by_day(store: Store) -> None:
 
     [figures] = store.week(NOW - dt.timedelta(days=7), NOW).entries
     assert (figures.helpful, figures.not_helpful) == (2, 1)
+
+
+def test_how_often_an_entry_was_only_a_choice_is_counted(store: Store) -> None:
+    became = ("answer", "choices", "choices", "choices", "unknown")
+    for number, outcome in enumerate(became):
+        store.remember_event(Incoming(ANNA, str(number), NOW, "text", "x"))
+        store.event_done(
+            ANNA.channel, str(number), outcome, None if outcome == "unknown" else "cost", now=NOW
+        )
+
+    [figures] = store.week(NOW - dt.timedelta(days=7), NOW + HOUR).entries
+    assert (figures.entry, figures.answers, figures.choices) == ("cost", 1, 3)
+    assert figures.share_of_choices == 0.75
 
 
 def test_a_session_is_found_by_its_cookie_and_ends_with_the_account(store: Store) -> None:

@@ -12,6 +12,7 @@ from intents.faq import Faq
 HOUR = 9  # on Monday, on the clinic's clocks
 WEEK = dt.timedelta(days=7)
 LISTED = 5
+UNSURE_FROM = 3  # choices in a week; fewer say nothing
 ASKED = ("answer", "choices", "unknown")  # outcomes of questions
 
 
@@ -71,6 +72,13 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
             f"{_label(i.entry, faq)} ({i.not_helpful} of {i.helpful + i.not_helpful})" for i in worst
         )
         lines.append(f"Not helpful to most who said so: {named}. Please look at these answers.")
+    unsure = [item for item in week.entries if item.choices >= UNSURE_FROM and item.share_of_choices > 0.5]
+    if unsure:
+        worst = sorted(unsure, key=lambda item: -item.choices)[:LISTED]
+        named = ", ".join(
+            f"{_label(i.entry, faq)} ({_share(i.choices, i.choices + i.answers)})" for i in worst
+        )
+        lines.append(f"Offered as a choice rather than answered: {named}. More phrasings would help.")
     if unanswered:
         lines.append(
             f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered, "

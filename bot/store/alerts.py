@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from bot.core.values import Address, AlertKind, Learned
 from bot.store.database import Database
-from bot.store.patients import released
-from bot.store.schema import addresses, alert_messages, alerts, procedures, reminders, unanswered
+from bot.store.patients import release_after_alert
+from bot.store.schema import addresses, alert_messages, alerts, unanswered
 from intents.faq import URGENCIES
 
 _CHAT, _TEXT = "alerts.chat", "alert_messages.text"
@@ -159,11 +159,7 @@ class Alerts(Database):
             closed = db.execute(change.values(ending).returning(alerts.c.patient_id)).one_or_none()
             if closed is None:
                 return False
-            theirs = select(procedures.c.id).where(procedures.c.patient_id == closed.patient_id)
-            waiting = (reminders.c.state == "held") & (reminders.c.reason == "alert")
-            db.execute(
-                update(reminders).where(reminders.c.procedure_id.in_(theirs), waiting).values(released())
-            )
+            release_after_alert(db, closed.patient_id)
             return True
 
     def record_unanswered(
