@@ -60,10 +60,12 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
         f", read after {week.alert_minutes:.0f} minutes on average" if week.alert_minutes is not None else ""
     )
     lines.append(
-        f"{week.alerts} alerts{read}; {open_alerts} still open. {visits} visit requests wait for you."
+        f"{_some(week.alerts, 'alert')}{read}; {open_alerts} still open. "
+        f"{_some(visits, 'visit request')} {'waits' if visits == 1 else 'wait'} for you."
     )
-    if week.entries:
-        top = ", ".join(f"{_label(item.entry, faq)} ({item.answers})" for item in week.entries[:LISTED])
+    asked_most = [item for item in week.entries if item.answers][:LISTED]
+    if asked_most:
+        top = ", ".join(f"{_label(item.entry, faq)} ({item.answers})" for item in asked_most)
         lines.append(f"Asked most: {top}.")
     poor = [item for item in week.entries if item.not_helpful > item.helpful]
     if poor:
@@ -81,7 +83,7 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
         lines.append(f"Offered as a choice rather than answered: {named}. More phrasings would help.")
     if unanswered:
         lines.append(
-            f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered, "
+            f"{_some(unanswered, 'question')} without a sure answer: the staff page has them under Unanswered, "
             "and /questions shows the commonest here."
         )
     return "\n".join(lines)

@@ -31,6 +31,15 @@ log = logs.get("staff")
 HERE = Path(__file__).parent
 HOME = "/staff/"
 SAID = "smileline_said"
+CHANNELS = {"line": "LINE", "telegram": "Telegram", "web": "the chat page"}
+REASONS = {  # why a reminder did not go out as planned, in words
+    "folded": "a later one stands for it", "late": "too late", "moved": "the date was moved",
+    "stopped": "stopped by the patient", "paused": "paused by the patient", "step_removed": "taken out of the FAQ",
+    "unreachable": "not reachable", "alert": "people are concerned", "quota": "this month's messages are used up",
+    "quiet": "quiet hours", "unknown_outcome": "nobody can tell whether it arrived",
+    "blocked": "the patient blocked the bot", "refused": "the messenger refused it",
+    "rate_limited": "the messenger wants us to wait", "channel_off": "the channel is off", "restored": "a restored backup",
+}  # fmt: skip
 LOOK_COUNTS = dt.timedelta(minutes=10)
 HEADERS = {
     "Content-Security-Policy": (
@@ -155,6 +164,8 @@ class Site:
         )
         self._drawer.filters["moment"] = self.moment
         self._drawer.filters["ago"] = self.ago
+        self._drawer.filters["channel"] = lambda name: CHANNELS.get(name, name)
+        self._drawer.filters["reason"] = lambda name: REASONS.get(name, name)
 
     @property
     def faq(self) -> Faq:
