@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.values import Address, Button, Incoming, Learned, Line, Patient
+from bot.core.values import Address, Button, Incoming, Learned, Line, OpenAlert, Patient
 from bot.staff.asking import GONE, NOTHING
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
@@ -104,12 +104,19 @@ class Chat:
 
     async def write(self, text: str, **where: object) -> None:
         await self.desk.heard(self.room.write(text, **where))  # type: ignore[arg-type]
+        await self.settled()
+
+    async def settled(self) -> None:
+        assert self.desk.asking
+        await self.desk.asking.settled()
 
     async def tap(self, action: str, by: str = "Kim") -> str:
         """Somebody taps a button; of a card that is long gone when none is there."""
         if not any(posted.buttons for posted in self.room.posts):
             await self.room.post(STAFF, "an old card", [Button("x", action)])
-        return await self.desk.heard(self.room.tap(action, by))
+        outcome = await self.desk.heard(self.room.tap(action, by))
+        await self.settled()
+        return outcome
 
     async def conversation(self, patient: Patient, question: str, answer: str) -> None:
         """The patient asks, a person answers and hands back."""
@@ -199,6 +206,27 @@ async def test_a_question_is_taken_off_the_list(chat: Chat) -> None:
     assert chat.store.questions() == []
 
 
+async def test_reading_an_alert_does_not_wait_for_the_cards(chat: Chat) -> None:
+    chat.asks(TRUMPET, "can I bring my dog")
+    alert = OpenAlert("danger", "urgent", "fever_infection", "39 of fever")
+    await chat.desk.alert(Patient(ANNA, None, "en"), alert, (), NOW)
+    await chat.desk.heard(chat.room.write("/questions"))
+    await chat.desk.heard(chat.room.tap("staff:ack:1"))
+
+    assert not any(text.startswith("❓") for text in chat.room.texts())
+    assert chat.line.texts == ["Kim of the clinic read this at 12:00."]
+    await chat.settled()
+    assert any(text.startswith("❓") for text in chat.room.texts())
+
+
+async def test_cards_that_fail_are_told(chat: Chat) -> None:
+    chat.asks(TRUMPET)
+    chat.live.current = None
+    await chat.write("/questions")
+
+    assert chat.room.texts() == ["The questions could not be shown. Look at the staff page."]
+
+
 async def test_without_questions_the_chat_says_so(chat: Chat) -> None:
     await chat.write("/questions")
 
@@ -238,10 +266,10 @@ async def test_what_was_answered_is_offered_at_the_end_and_kept_by_one_tap(chat:
 
     [question] = chat.store.questions()
     assert (question.text, question.reply, question.patient_id) == (TRUMPET, "In two weeks.", patient.id)
-    card = chat.room.posts[-2]
+    kept, card = chat.room.posts[-2:]
+    assert kept.text.startswith("Kept.")
     assert "A colleague answered: In two weeks." in card.text
     assert card.actions[0].startswith("ask:add:1:")
-    assert chat.room.texts()[-1].startswith("Kept.")
 
 
 async def test_a_second_tap_keeps_nothing_twice(chat: Chat) -> None:
@@ -251,7 +279,7 @@ async def test_a_second_tap_keeps_nothing_twice(chat: Chat) -> None:
     await chat.tap(action, by="Lee")
 
     assert len(chat.store.questions()) == 1
-    assert chat.room.texts()[-1] == "It is kept already: see Unanswered."
+    assert "It is kept already: see Unanswered." in chat.room.texts()
 
 
 async def test_without_the_patients_consent_nothing_is_offered_or_kept(chat: Chat) -> None:

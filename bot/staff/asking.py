@@ -2,8 +2,10 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
+from bot import logs
 from bot.core.values import Button, Incoming
 from bot.staff.editing import Editing
 from bot.staff.faqfile import EditRefused
@@ -14,6 +16,7 @@ from intents.diff import Change, Outcome
 from intents.faq import Faq, FaqProblems
 from intents.languages import LANGUAGES
 
+log = logs.get("staff")
 COMMAND = "/questions"
 CARDS = 5
 LISTED = 4  # changes told on a card
@@ -27,6 +30,28 @@ class Asking:
 
     def __init__(self, store: Store, post: Post, editing: Editing) -> None:
         self._store, self._post, self._editing = store, post, editing
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Cards take seconds, and the staff chat is read in order: "I have read it" must not wait for them."""
+        task = asyncio.create_task(self._guarded(work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def settled(self) -> None:
+        """When every card that was begun is posted."""
+        await asyncio.gather(*self._under_way)
+
+    def cancel(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as err:  # the outermost step: leave a record and go on
+            log.exception("questions_not_shown", error=type(err).__name__)
+            await self._post.say("The questions could not be shown. Look at the staff page.")
 
     def _groups(self) -> list[Group]:
         return group(self._store.questions(), self._editing.understander)
@@ -45,13 +70,13 @@ class Asking:
         elif not groups:
             await self._say(NOTHING, event)
 
-    async def see(self, question_id: int, entry_id: str, event: Incoming) -> str:
+    async def see(self, question_id: int, entry_id: str, event: Incoming) -> None:
         """What it would change under another entry (the nearest when none is named)."""
         found = await asyncio.to_thread(self._group, question_id)
-        if found is None:
-            return GONE
-        await self._card(found, entry_id or None, event)
-        return ""
+        if found:
+            await self._card(found, entry_id or None, event)
+        else:
+            await self._say(GONE, event)
 
     async def add(self, question_id: int, entry_id: str, event: Incoming, by: str, now: dt.datetime) -> str:
         """Write it under the entry and serve it. The answer is for the person who tapped."""

@@ -47,9 +47,9 @@ class StaffDesk:
         self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning)
         self.visits = Visits(store, self.post, self.voice)
         self.digest = Digest(store, faq)
-        asking = Asking(store, self.post, editing) if editing else None
+        self.asking = Asking(store, self.post, editing) if editing else None
         self._listening = Listening(
-            store, self.post, self.alerting, self.relay, self.visits, self.learning, asking
+            store, self.post, self.alerting, self.relay, self.visits, self.learning, self.asking
         )
         self._watched_at: dt.datetime | None = None
         self._work: asyncio.Task[None] | None = None
@@ -121,6 +121,8 @@ class StaffDesk:
         self._work = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        if self.asking:
+            self.asking.cancel()
         if self._work:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -71,7 +71,7 @@ class Listening:
     async def _command(self, event: Incoming) -> str:
         """Only one command is for this chat; "/questions@the_bot" is how groups write it. Others go to nobody, silently."""
         if self._asking and event.text.split()[0].partition("@")[0].casefold() == COMMAND:
-            await self._asking.show(event)
+            self._asking.begin(self._asking.show(event))
             return "staff_questions"
         return "staff_command"
 
@@ -179,14 +179,17 @@ class Listening:
         answer = await asyncio.to_thread(self._learning.keep, thread, int(argument), by, now)
         kept = await asyncio.to_thread(self._store.question_of_talk, int(argument), thread.patient_id)
         if self._asking and kept:
-            await self._asking.see(kept, "", event)
+            self._asking.begin(self._asking.see(kept, "", event))
         return answer
 
     async def _add(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
         return await self._asking.add(number, argument, event, by, now) if self._asking else NOT_HERE
 
     async def _see(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
-        return await self._asking.see(number, argument, event) if self._asking else NOT_HERE
+        if self._asking is None:
+            return NOT_HERE
+        self._asking.begin(self._asking.see(number, argument, event))
+        return ""
 
     async def _drop(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
         return await self._asking.drop(number, event, by, now) if self._asking else NOT_HERE
