@@ -15,6 +15,8 @@ from tests.small_faq import small_text
 from tests.staff_site import Browser, Clinic, Reader, open_clinic
 from tests.test_faqfile import differing
 
+pytestmark = pytest.mark.slow  # each save reads the file four times
+
 WORDS = "Swelling is at its strongest now. It gets less each day."
 HAND = "# by hand\n"
 
