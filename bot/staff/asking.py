@@ -49,8 +49,8 @@ class Asking:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception as err:  # the outermost step: leave a record and go on
-            log.exception("questions_not_shown", error=type(err).__name__)
+        except Exception as err:  # the outermost step; its message may quote a patient
+            log.error("questions_not_shown", error=type(err).__name__)
             await self._post.say("The questions could not be shown. Look at the staff page.")
 
     def _groups(self) -> list[Group]:
