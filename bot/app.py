@@ -21,6 +21,7 @@ from bot.inbox import Inbox
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
+from bot.staff.editing import Editing
 from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store, StoreError
@@ -91,7 +92,8 @@ class App:
         if line:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
-        self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock)
+        editing = Editing(self.faq, settings.faq, self.store, settings.labelled)
+        self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock, editing)
         self.outbox = Outbox(
             self.store,
             lambda: self.faq.current.faq,
@@ -109,7 +111,10 @@ class App:
             rides=self.outbox.ride_along,
         )
         secure = (settings.public_url or "").startswith("https://")
-        self.staff_site = Site(self.store, self.staff, self.faq, settings.faq, key, clock, secure=secure)
+        self.staff_site = Site(
+            self.store, self.staff, self.faq, settings.faq, key, clock,
+            secure=secure, labelled=settings.labelled,
+        )  # fmt: skip
         self.web = WebServer(settings.host, settings.port, self)
 
     def _telegram(self, key: bytes) -> TelegramChannel | None:

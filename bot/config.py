@@ -39,6 +39,10 @@ class Settings(BaseSettings):
         description="SQLite file or postgresql+psycopg://user:password@host/name",
     )
     faq: Path = Field(Path("faq.yaml"), description="The staff's FAQ file")
+    labelled: Path = Field(
+        Path("tests/eval"),
+        description="Folder of labelled questions (*.jsonl); the staff page shows what an edit would change for them",
+    )
     staff_chat: int | None = Field(None, description="Telegram chat id where staff get alerts")
     staff_second_chat: int | None = Field(
         None, description="Telegram chat id of a second contact, told when nobody has read an alert in time"

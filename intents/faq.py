@@ -65,7 +65,9 @@ Prose = Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=
 Short = Annotated[str, BeforeValidator(_as_typed), StringConstraints(min_length=1, max_length=200)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")]
 Lang = Literal["en", "ja", "ko", "zh"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Whole = Annotated[int, _plain(r"\d{1,4}", "a whole number such as 14")]
+Minutes = Annotated[int, _plain(r"\d{1,3}", "a number of minutes such as 5"), Field(ge=1)]
 Share = Annotated[float, _plain(r"0?\.\d+|0|1|1\.0", "a number from 0 to 1 such as 0.6"), Field(ge=0, le=1)]
 Flag = Annotated[bool, _plain(r"true|false", "true or false")]
 Day = Annotated[dt.date, _plain(r"\d{4}-\d\d-\d\d", "a date such as 2026-11-20")]
@@ -93,6 +95,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class AnswerWithin(Strict):
+    """Minutes until staff are called again about an alert that nobody has read."""
+
+    urgent: Minutes = 5
+    call: Minutes = 60
+
+
 class Clinic(Strict):
     """Who answers: shown to patients, and the defaults of time and place."""
 
@@ -103,7 +112,9 @@ class Clinic(Strict):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     timezone: Short
     languages: Annotated[list[Lang], Field(min_length=1)]
-    hours: dict[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], list[Span]]
+    hours: dict[Weekday, list[Span]]
+    on_call: dict[Weekday, list[Span]] = {}
+    answer_within: AnswerWithin = AnswerWithin()
     closed: list[Day] = []
     price: Text | None = None
     emergency_numbers: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], Short]
@@ -384,7 +395,9 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         for i, item in enumerate(value):
             yield from _texts(item, (*path, i))
     elif isinstance(value, dict) and value:
-        if path[-1] not in ("emergency_numbers", "crisis_lines", "hours") and set(value) <= set(LANGUAGES):
+        if path[-1] not in ("emergency_numbers", "crisis_lines", "hours", "on_call") and set(value) <= set(
+            LANGUAGES
+        ):
             yield path, value
         else:
             for key, item in value.items():

@@ -37,20 +37,28 @@ class Asked:
     meaning: Understanding
 
 
-def lint(faq: Faq, today: dt.date, understand: Understand | None = None) -> list[Problem]:
-    """All warnings in the order of the file. Without `understand` the rules that need it are left out."""
+def lint(
+    faq: Faq, today: dt.date, understand: Understand | None = None, only: str | None = None
+) -> list[Problem]:
+    """All warnings in the order of the file. Without `understand` the rules that need it are left out.
+
+    `only` names the one entry whose questions are understood; what is said of the others' questions is worth nothing then.
+    """
     found = [warning for rule in _RULES for warning in rule(faq, today)]
     if understand is not None:
-        asked = ask_own_questions(faq, understand)
+        asked = ask_own_questions(faq, understand, only)
         found += [warning for judge in _JUDGES for warning in judge(faq, asked)]
     return sorted(found)
 
 
-def ask_own_questions(faq: Faq, understand: Understand) -> list[Asked]:
-    """Each question of each entry, understood as a patient of that language would have it understood."""
+def ask_own_questions(faq: Faq, understand: Understand, only: str | None = None) -> list[Asked]:
+    """Each question of each entry (or of the one entry `only`), understood as a patient of that language would have it
+    understood.
+    """
     return [
         Asked(("entries", i, "questions", language, j), entry, language, text, understand(text, language))
         for i, entry in enumerate(faq.file.entries)
+        if only in (None, entry.id)
         for language, texts in entry.questions.items()
         for j, text in enumerate(texts)
     ]

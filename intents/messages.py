@@ -22,7 +22,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "my_data_line_consent": ("date",), "delete_confirm": (), "delete_done": (), "delete_cancelled": (),
     "privacy": ("platform",),
     # a person
-    "person_open": ("hours",), "person_closed": ("next_open",), "person_unreachable": (),
+    "person_open": ("hours",), "person_on_call": ("until",), "person_closed": ("next_open",), "person_unreachable": (),
     # not sure, not known
     "choices": (), "choices_none": (), "unknown": (), "urgent_signs": (),
     # small talk

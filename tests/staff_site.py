@@ -17,6 +17,7 @@ from bot.staff.site import Site
 from bot.store.store import Store
 from bot.web import WebServer
 from intents.faq import load
+from intents.types import Understanding
 from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW, shipped_text
@@ -47,6 +48,9 @@ class Reader:
     def with_faq(self, faq: Any) -> "Reader":
         return Reader(faq)
 
+    def understand(self, text: str, hint: str | None = None) -> Understanding:
+        return Understanding(text, hint or "en", "unknown")
+
 
 @dataclass
 class Clinic:
@@ -72,14 +76,14 @@ class Clinic:
 
 
 @asynccontextmanager
-async def open_clinic(folder: Path, current: Any) -> AsyncIterator[Clinic]:
-    """A clinic with one account of each role."""
+async def open_clinic(folder: Path, current: Any, text: str | None = None) -> AsyncIterator[Clinic]:
+    """A clinic with one account of each role; its faq.yaml is `text`, else the shipped one."""
     store = Store.open(f"sqlite:///{folder}/s.db", KEY)
     store.upgrade()
     for role, name in NAMES.items():
         store.put_account(name, role, _HASH, NOW)  # type: ignore[arg-type]
     path = folder / "faq.yaml"
-    path.write_text(shipped_text(), encoding="utf-8")
+    path.write_text(text or shipped_text(), encoding="utf-8")
     clinic = Clinic(store, Live(path, current))
     server = WebServer("127.0.0.1", 0, clinic)  # type: ignore[arg-type]
     await server.start()

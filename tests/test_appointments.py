@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +13,7 @@ from bot.core.wording import Wording
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
 from bot.staff.digest import digest
+from bot.store.figures import EntryFigures
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
@@ -330,6 +332,17 @@ async def test_the_digest_counts_and_names_what_did_not_help(clinic: Clinic) -> 
     assert "1 still open" in text
     assert f"{clinic.faq.say(clinic.faq.entries['swelling'].label, 'en')} (1)" in text
     assert "fever" not in text
+
+
+def test_the_digest_names_what_is_offered_rather_than_answered(files: Store, faq: Faq) -> None:
+    now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    entries = (EntryFigures("cost", 1, 0, 0, choices=3), EntryFigures("swelling", 5, 0, 0, choices=4))
+    week = replace(files.week(now - dt.timedelta(days=7), now), entries=entries)
+
+    text = digest(week, 0, 0, 0, faq)
+
+    label = faq.say(faq.entries["cost"].label, "en")
+    assert f"Offered as a choice rather than answered: {label} (75 %)." in text
 
 
 def test_an_empty_week_has_a_digest_too(files: Store, faq: Faq) -> None:

@@ -124,6 +124,26 @@ def test_edit_that_may_not_go_live_is_refused_with_its_line() -> None:
         add_question(small_text(), "swelling", "en", "x" * 201)
 
 
+def test_a_file_cut_off_anywhere_is_refused_with_words() -> None:
+    """As it stands while an editor saves in several writes."""
+    text = small_text()
+    for end in range(1, len(text), 9973):
+        for edit in (
+            lambda cut: add_entry(cut, entry_value("brand_new")),
+            lambda cut: set_text(cut, "cost", "answer", "en", "x"),
+        ):
+            with pytest.raises((EditRefused, FaqProblems)):
+                edit(text[:end])
+
+
+def test_a_new_entry_goes_behind_the_last_one_of_its_group() -> None:
+    ids = list(load(add_entry(small_text(), entry_value("brand_new"))).entries)
+    first = list(load(add_entry(small_text(), entry_value("brand_new") | {"group": "choosing"})).entries)
+
+    assert ids[ids.index("alcohol") + 1] == "brand_new"
+    assert first[-1] == "brand_new"
+
+
 def test_known_phrasing_and_vanished_entry_are_told() -> None:
     question = load(small_text()).entries["cost"].questions["en"][0]
 

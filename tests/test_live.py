@@ -1,7 +1,11 @@
 """Live reload: however the file is saved the new version serves within 2 seconds, and a bad one never does."""
 
 import asyncio
+import json
 import os
+import random
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -9,13 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.values import Address, Incoming
+from bot.inbox import Inbox
 from bot.live import LAST_GOOD, LiveFaq
-from intents.faq import FaqProblems
+from bot.store.store import Store
+from intents.faq import FaqProblems, load
+from tests.databases import KEY
 from tests.disk import room_for
-from tests.helpers import CACHE
+from tests.fakes import Clock, FakeChannel, FakeStaff
+from tests.helpers import CACHE, NOW, ROOT
 from tests.small_faq import small_text
+from tests.test_faq_fuzz import EDITORS
 
 WITHIN_SECONDS = 2.0
+RANDOM_EDITS = 120
 BROKEN = small_text().replace("urgency: routine", "urgency: rutine", 1)
 
 
@@ -243,3 +254,94 @@ def test_oversized_file_is_refused_unread(place: Path) -> None:
 
     assert live.reload() is False
     assert "larger than" in live.problems[0]
+
+
+# --- what PyYAML does with hostile input (RELIABILITY.md, section 5, R10): refused with a line, within a second and 200 MB
+
+
+def changed(old: str, new: str) -> bytes:
+    text = priced("2")
+    assert old in text
+    return text.replace(old, new, 1).encode()
+
+
+def alias_bomb() -> str:
+    levels = "".join(f"b{i}: &b{i} [{', '.join([f'*b{i - 1}'] * 9)}]\n" for i in range(1, 10))
+    return f"b0: &b0 [x, x, x, x, x, x, x, x, x]\n{levels}"
+
+
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}\n" for i in range(1, 23))
+HOSTILE = {
+    "chained merge keys": MERGES.encode(),
+    "chained merge keys before a good file": MERGES.encode() + priced("2").encode(),
+    "2,000 brackets": b"[" * 2_000,
+    "200,000 brackets": b"[" * 200_000,
+    "200,000 brackets in a text": changed("closed: []", "closed: " + "[" * 200_000),
+    "a repeated key": changed("  country: JP", "  country: KR\n  country: JP"),
+    "a repeated entry's key": changed(
+        "    urgency: routine\n", "    urgency: routine\n    urgency: routine\n"
+    ),
+    "9:30 without quotes": changed('phone: "+00 000 0000"', "phone: 9:30"),
+    "no without quotes": changed('phone: "+00 000 0000"', "phone: no"),
+    "010 without quotes": changed('phone: "+00 000 0000"', "phone: 010"),
+    "an alias bomb": alias_bomb().encode() + priced("2").encode(),
+    "a Python object": changed("country: JP", "country: !!python/object/apply:os.getcwd []"),
+    "a pattern that would never end": changed("country: JP", 'country: "(a+)+$"'),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_input_is_refused_with_its_line_and_the_old_version_serves(place: Path, what: str) -> None:
+    live = started(place)
+    (place / "faq.yaml").write_bytes(HOSTILE[what])
+    start = time.process_time()
+
+    assert live.reload() is False
+    assert time.process_time() - start < 1.0
+    assert served(live) == "1"
+    assert live.problems[0].startswith("line ")
+
+
+@pytest.mark.slow
+def test_hostile_input_takes_no_more_than_200_mb() -> None:
+    child = """
+import json, resource, sys
+from intents.faq import FaqProblems, load
+sources = [bytes.fromhex(text) for text in json.load(sys.stdin)]
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 200_000_000, size + 200_000_000))
+refused = 0
+for source in sources:
+    try:
+        load(source)
+    except FaqProblems:
+        refused += 1
+print(refused)
+"""
+    sources = json.dumps([raw.hex() for raw in HOSTILE.values()])
+    ended = subprocess.run(
+        [sys.executable, "-c", child], input=sources, capture_output=True, text=True, cwd=ROOT
+    )
+
+    assert (ended.stdout.strip(), ended.returncode) == (str(len(HOSTILE)), 0), ended.stderr[-500:]
+
+
+@pytest.mark.slow
+async def test_messages_are_answered_while_the_file_is_edited_at_random(place: Path) -> None:
+    live, channel, store = started(place), FakeChannel(), Store.open(f"sqlite:///{place}/s.db", KEY)
+    store.upgrade()
+    inbox = Inbox(store, lambda: live.current, {"fake": channel}, FakeStaff(), Clock())
+    rng, good = random.Random(20261128), priced("1").encode()
+    for number in range(RANDOM_EDITS):
+        (place / "faq.yaml").write_bytes(rng.choice(EDITORS)(rng, good))
+        reloading = asyncio.create_task(asyncio.to_thread(live.reload))
+        address = Address("fake", str(number))  # each somebody else, so that nobody is slowed down
+        await inbox.receive(Incoming(address, str(number), NOW, "text", "is swelling normal"))
+        await inbox.drain()
+        await reloading
+
+    asked = {str(number) for number in range(RANDOM_EDITS)}
+    assert {address.chat for address, _ in channel.sent} == asked
+    assert len(channel.sent) == len(asked)
+    assert load((place / "data" / LAST_GOOD).read_bytes()).version == live.current.faq.version
+    store.close()

@@ -157,6 +157,32 @@ async def test_no_cheerful_push_while_an_alarm_is_open(clinic: Clinic) -> None:
     assert (during, clinic.headlines()) == ([], ["day_1"])
 
 
+async def test_no_cheerful_push_while_a_person_talks_with_the_patient(clinic: Clinic) -> None:
+    clinic.enrol()
+    thread = clinic.store.thread_of(HOME, clinic.now)
+    clinic.store.take_over(thread.id, "Ann", clinic.now)
+    await clinic.run(at(1, 12))
+    during = list(clinic.texts())
+    clinic.store.hand_back(thread.id)
+
+    await clinic.tick()
+
+    assert (during, clinic.headlines()) == ([], ["day_1"])
+
+
+async def test_handing_back_under_an_open_alarm_still_sends_nothing(clinic: Clinic) -> None:
+    clinic.enrol()
+    thread = clinic.store.thread_of(HOME, clinic.now)
+    clinic.store.open_alert(HOME, None, "danger", "emergency", "x", "I cannot breathe", clinic.now)
+    clinic.store.take_over(thread.id, "Ann", clinic.now)
+    await clinic.run(at(1, 12))
+    clinic.store.hand_back(thread.id)
+
+    await clinic.tick()
+
+    assert clinic.texts() == []
+
+
 async def test_a_blocked_bot_is_told_once_and_comes_back_with_the_patient(clinic: Clinic) -> None:
     clinic.enrol()
     clinic.telegram.faults.append(SendFailed("blocked", permanent=True))

@@ -5,6 +5,7 @@ Screenshots go to the folder SMILELINE_SHOTS when it is set.
 
 import datetime as dt
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from bot.app import App
 from bot.config import Settings
 from bot.core.reminders import plan
-from bot.core.values import Address
+from bot.core.values import Address, Learned, Line
 from bot.staff.accounts import add_account
 from tests import helpers
 from tests.helpers import shipped_text
@@ -26,6 +27,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = os.environ.get("SMILELINE_SHOTS")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
+expect.set_options(timeout=30_000)  # a busy machine fails nothing
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
@@ -73,7 +75,7 @@ async def person(chromium: Browser, size: dict[str, int], complaints: list[str] 
     """Somebody with a browser of their own; what their console complains about is kept."""
     context = await chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     if complaints is not None:
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None
@@ -200,7 +202,7 @@ async def test_an_answer_is_mended_and_live_in_the_chat(app: App, chromium: Brow
     await heard(patient, "You may wear make-up again, MENDED.")
     assert complaints == []
     [line] = [line for _, line in app.store.audit_lines() if line.what == "faq.edited"]
-    assert (line.who, line.subject, line.detail) == ("Eda Editor", "makeup", "en")
+    assert (line.who, line.subject, line.detail) == ("Eda Editor", "makeup", "en: label, answer")
 
 
 async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App, chromium: Browser) -> None:
@@ -276,6 +278,7 @@ def settle_in(app: App) -> None:
     )
     for i, (text, language) in enumerate(questions):
         store.record_unanswered(text, language, ("sport", "massage"), anna.id, now - dt.timedelta(hours=i))
+    store.keep_answered(Learned(1, "フルートはいつから", "2週間後からどうぞ。"), "ja", anna.id, now)
     thread = store.thread_of(anna.address, now, "ja")
     store.request_appointment(thread.id, "火曜日の午後3時、頬のくぼみを見てほしいです", now)
     for helpful in (True, True, False):
@@ -290,7 +293,7 @@ async def test_every_page_fits_its_screen(app: App, chromium: Browser, width: st
     await log_in(page, app, "Ada Admin")
     patient = await chat(chromium, app, "I have a fever of 39.5 and pus is coming out")
     await heard(patient, "I have alerted the clinic")
-    places = ("", "visits", "patients", "try", "faq", "faq/swelling?lang=ja", "unanswered", "journey?lang=ko",
+    places = ("", "visits", "patients", "try", "faq", "faq/swelling?lang=ja", "new", "unanswered", "journey?lang=ko",
               "deliveries", "figures", "audit", "threads/2", "patients/1")  # fmt: skip
 
     for place in places:
@@ -361,3 +364,73 @@ async def test_an_unanswered_question_becomes_a_phrasing_after_its_effect_was_se
     added = set(after.splitlines()) - set(before.splitlines())
     assert len(added) == 1
     assert "trumpet" in added.pop()
+
+
+NEW = {
+    "en": ("Trumpet", "Can I play the trumpet?", "Wait two weeks before you play the trumpet."),
+    "ja": ("トランペット", "トランペットはいつから吹けますか", "2週間は吹かずにお待ちください。"),
+    "ko": ("트럼펫", "트럼펫은 언제부터 불 수 있나요", "2주 동안은 불지 말아 주세요."),
+    "zh": ("吹小号", "什么时候可以吹小号", "请等两周再吹小号。"),
+}
+
+
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+async def test_a_question_becomes_a_new_entry_that_answers_in_the_chat(
+    app: App, chromium: Browser, width: str
+) -> None:
+    complaints: list[str] = []
+    settle_in(app)
+    page = await person(chromium, PHONE if width == "phone" else DESKTOP, complaints)
+    await log_in(page, app, "Eda Editor")
+    await page.goto(f"{app.web.address}/staff/unanswered")
+    card = page.locator(".card", has_text="trumpet").first
+    await card.get_by_role("button", name="Start a new entry").click()
+    await expect(page.get_by_role("group", name="English").get_by_label("Questions")).to_have_value(
+        re.compile("trumpet")
+    )
+    for code, (label, questions, answer) in NEW.items():
+        part = page.locator(f"fieldset[data-lang={code}]")
+        await part.get_by_label("Label").fill(label)
+        await part.get_by_label("Questions").fill(questions)
+        await part.get_by_label("Answer").fill(answer)
+    await expect(page.locator("#preview .said").first).to_contain_text("请等两周再吹小号。")
+    await page.get_by_label("Group").select_option("aftercare")
+    await shot(page, f"new-typed-{width}")
+    await page.get_by_role("button", name="See what it changes").click()
+    await expect(page.locator("#effect tr", has_text="Can I play the trumpet?")).to_contain_text(
+        "answer: trumpet"
+    )
+    await shot(page, f"new-effect-{width}")
+    await page.get_by_role("button", name="Add it, and serve").click()
+    await expect(page.get_by_text("Added, and live.")).to_be_visible()
+    await shot(page, f"new-added-{width}")
+
+    patient = await chat(chromium, app, "can I play the trumpet?")
+    await heard(patient, "Wait two weeks before you play the trumpet.")
+    await say(patient, "什么时候可以吹小号？")
+    await heard(patient, "请等两周再吹小号。")
+    assert complaints == []
+    assert not any("trumpet" in question.text for question in app.store.questions())
+
+
+async def test_a_colleagues_answer_is_kept_for_the_faq_from_the_conversation(
+    app: App, chromium: Browser
+) -> None:
+    settle_in(app)
+    thread = app.store.thread_at(Address("line", "U1"))
+    assert thread
+    talk = [
+        Line(app.clock(), "patient", "吹奏楽はいつから"),
+        Line(app.clock(), "staff", "2週間後からです。", "Nurse Kim"),
+    ]
+    app.store.add_lines(thread.id, talk, app.clock())
+    nurse = await person(chromium, PHONE)
+    await log_in(nurse, app, "Nurse Kim")
+    await nurse.goto(f"{app.web.address}/staff/threads/{thread.id}")
+    await shot(nurse, "thread-keep-phone")
+
+    await nurse.get_by_role("button", name="Keep for the FAQ").click()
+
+    await expect(nurse.get_by_text("Kept. It stands under Unanswered")).to_be_visible()
+    await nurse.goto(f"{app.web.address}/staff/unanswered")
+    await expect(nurse.locator(".card", has_text="吹奏楽はいつから")).to_contain_text("2週間後からです。")

@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.core.values import Address, Line
+from bot.core.reminders import plan
+from bot.core.values import Address, Incoming, Learned, Line
 from bot.store.care import ASKED_FOR, TALK_KEPT, THREADS_KEPT, Card
 from bot.store.store import Store
+from intents.faq import Faq
 from tests.databases import KEY
 from tests.helpers import NOW
 
@@ -138,6 +140,46 @@ def test_feedback_is_counted_by_day(store: Store) -> None:
 
     [figures] = store.week(NOW - dt.timedelta(days=7), NOW).entries
     assert (figures.helpful, figures.not_helpful) == (2, 1)
+
+
+def test_a_question_and_its_reply_are_kept_once_for_each_patient(store: Store) -> None:
+    anna, ben = (store.give_consent(who, NOW, "en").id or 0 for who in (ANNA, BEN))
+    asked = Learned(7, "may I sing", "Softly.")
+
+    assert [store.keep_answered(asked, "en", who, NOW) for who in (anna, anna, ben)] == [True, False, True]
+    kept = store.questions()
+    assert {(q.text, q.reply, q.patient_id) for q in kept} == {
+        ("may I sing", "Softly.", who) for who in (anna, ben)
+    }
+    assert store.question_of_talk(7, anna) in [q.id for q in kept if q.patient_id == anna]
+    assert store.question_of_talk(8, anna) is None
+
+
+def test_handing_back_lets_held_pushes_go_on(store: Store, faq: Faq) -> None:
+    anna = store.give_consent(ANNA, NOW, "en").id or 0
+    planned = plan(faq.file.reminders.steps, NOW.date(), "Asia/Tokyo")
+    store.set_procedure_date(anna, NOW.date(), planned, NOW)
+    with store.write() as db:
+        db.execute(text("UPDATE reminders SET state = 'held', reason = 'alert', ended_at = 1"))
+    thread = store.thread_of(ANNA, NOW)
+    store.take_over(thread.id, "Kim", NOW)
+
+    assert store.hand_back(thread.id)
+    assert not store.hand_back(thread.id)
+    assert {row.state for row in store.reminder_rows(anna)} == {"pending"}
+
+
+def test_how_often_an_entry_was_only_a_choice_is_counted(store: Store) -> None:
+    became = ("answer", "choices", "choices", "choices", "unknown")
+    for number, outcome in enumerate(became):
+        store.remember_event(Incoming(ANNA, str(number), NOW, "text", "x"))
+        store.event_done(
+            ANNA.channel, str(number), outcome, None if outcome == "unknown" else "cost", now=NOW
+        )
+
+    [figures] = store.week(NOW - dt.timedelta(days=7), NOW + HOUR).entries
+    assert (figures.entry, figures.answers, figures.choices) == ("cost", 1, 3)
+    assert figures.share_of_choices == 0.75
 
 
 def test_a_session_is_found_by_its_cookie_and_ends_with_the_account(store: Store) -> None:

@@ -11,12 +11,15 @@ from bot.channels.port import utc_now
 from bot.channels.telegram import TelegramChannel
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
+from bot.staff.editing import Editing
 from bot.staff.listening import NOBODY
 from bot.store.store import Store
-from intents.faq import Faq
+from intents.faq import Faq, load
 from intents.understand import Understander
 from tests.databases import KEY
 from tests.peers.bot_api import TOKEN, BotApiServer
+from tests.small_faq import small_text
+from tests.staff_site import Live
 from tests.test_appointments import Reader
 
 pytestmark = pytest.mark.slow
@@ -50,7 +53,7 @@ class Forum(BotApiServer):
 
 
 class Clinic:
-    def __init__(self, telegram: Forum, store: Store, faq: Faq) -> None:
+    def __init__(self, telegram: Forum, store: Store, faq: Faq, editing: Editing | None = None) -> None:
         self.telegram, self.store, self.faq = telegram, store, faq
         self.channel = TelegramChannel(
             TOKEN, telegram.url, mode="polling", secret="s", public_url=None, commands=lambda language: [("help", "Help")],
@@ -58,7 +61,7 @@ class Clinic:
             staff_chat=STAFF,
         )  # fmt: skip
         channels = {"telegram": self.channel}
-        self.desk = StaffDesk(store, self.channel.staff_room, channels, lambda: faq, utc_now)  # type: ignore[arg-type]
+        self.desk = StaffDesk(store, self.channel.staff_room, channels, lambda: faq, utc_now, editing)  # type: ignore[arg-type]
         understander = cast(Understander, Reader(faq))
         self.inbox = Inbox(store, lambda: understander, channels, self.desk, utc_now)  # type: ignore[arg-type]
 
@@ -165,6 +168,33 @@ async def test_pictures_go_both_ways(clinic: Clinic) -> None:
     to_patient, to_staff = telegram.called("copyMessage")
     assert (to_patient["from_chat_id"], to_patient["chat_id"]) == (str(STAFF), str(ANNA))
     assert (to_staff["from_chat_id"], to_staff["chat_id"]) == (str(ANNA), str(STAFF))
+
+
+async def test_a_question_is_added_to_the_faq_from_the_staff_chat(
+    tmp_path: Path, understander: Understander
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    path = tmp_path / "faq.yaml"
+    path.write_text(small_text(), encoding="utf-8")
+    live = Live(path, understander.with_faq(load(small_text())))
+    editing = Editing(live, path, store)  # type: ignore[arg-type]
+    store.record_unanswered("can I play the trumpet", "en", ("swelling",), None, utc_now())
+    async with Forum() as telegram:
+        clinic = Clinic(telegram, store, live.current.faq, editing)
+        await clinic.channel.start(clinic.inbox.receive)
+        await telegram.staff_says("/questions@smileline_bot")
+        await clinic.sees(STAFF, "❓ 1 patient · English")
+        label = next(label for label in telegram.labels(telegram.card()) if label.startswith("Add to "))
+        await telegram.tap(STAFF, label)
+        await clinic.sees(STAFF, "and live: “can I play the trumpet”")
+        await clinic.inbox.drain()
+        await clinic.channel.stop()
+        violations = telegram.violations
+    store.close()
+
+    assert violations == []
+    assert "can I play the trumpet" in load(path.read_bytes()).entries["swelling"].questions["en"]
 
 
 async def test_a_forged_tap_in_the_staff_chat_does_nothing(clinic: Clinic) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bot.core import answers, checkins, enrol, journey, pairing, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
-from bot.core.hours import is_open, next_opening
+from bot.core.hours import is_open, next_opening, on_call_until
 from bot.core.recovery import local_date, recovery_day
 from bot.core.values import (
     Button,
@@ -156,7 +156,7 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
         case "choices":
             message = answers.choices(meaning.matches, words)
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
-            return Decision((message,), (record,), "choices")
+            return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
             return _say(
                 words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk"
@@ -294,6 +294,8 @@ def _person(words: Wording, context: Context, event: Incoming) -> Decision:
         return _say(words("person_unreachable"), outcome="person", effects=(alert,))
     if is_open(clinic, context.now):
         return _say(words("person_open"), outcome="person", effects=(alert,))
+    if until := on_call_until(clinic, context.now):
+        return _say(words("person_on_call", until=words.moment(until)), outcome="person", effects=(alert,))
     opening = next_opening(clinic, context.now)
     when = words.moment(opening) if opening else "-"
     return _say(words("person_closed", next_open=when), outcome="person", effects=(alert,))

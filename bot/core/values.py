@@ -51,6 +51,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """A patient's question and the words with which a person answered it. `talk_id` names the line of the reply."""
+
+    talk_id: int
+    question: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the bot must know of the people's side before it answers."""
 

@@ -199,7 +199,7 @@ class Alerting:
             return False
         if await self._show(alert, thread, patient, now):
             return True
-        if minutes >= rings.MINUTES.get(alert.urgency, 5):
+        if minutes >= rings.minutes(alert.urgency, self._voice.faq.clinic):
             return False
         await asyncio.to_thread(self._store.postpone_ring, alert.id, now + rings.UNSENT)
         return True

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from bot.core.hours import is_open, next_opening
+from bot.core.hours import is_open, next_opening, on_call_until
 from bot.core.recovery import recovery_day
 from bot.core.values import Button, CheckedIn, Line, Patient
 from bot.staff import checkins
@@ -84,8 +84,11 @@ def day_words(patient: Patient, faq: Faq, now: dt.datetime) -> str:
 def _hours(faq: Faq, now: dt.datetime) -> str:
     if is_open(faq.clinic, now):
         return "The clinic is open."
-    opening = next_opening(faq.clinic, now)
-    return f"The clinic is closed; it opens {opening:%a %d %b %H:%M}." if opening else "The clinic is closed."
+    until, opening = on_call_until(faq.clinic, now), next_opening(faq.clinic, now)
+    parts = ["The clinic is closed"]
+    parts += [f"somebody is on call until {until:%a %H:%M}"] if until else []
+    parts += [f"it opens {opening:%a %d %b %H:%M}"] if opening else []
+    return f"{'; '.join(parts)}."
 
 
 def _line(line: Line, zone: ZoneInfo) -> str:

@@ -79,7 +79,8 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
     number = await asyncio.to_thread(store.alert_of, found.address)
     alert = await asyncio.to_thread(store.alert, number) if number else None
     patient = await asyncio.to_thread(store.patient, found.address) or Patient(found.address)
-    lines = await asyncio.to_thread(store.lines, found.id)
+    lines = await asyncio.to_thread(store.numbered_lines, found.id)
+    worth = {item.talk_id for item in await asyncio.to_thread(visit.site.desk.learning.of, found)}
     visits = await asyncio.to_thread(store.appointments_of, found.id)
     ended = await asyncio.to_thread(store.ended_alerts, found.address)
     answered = await asyncio.to_thread(store.check_ins, patient.id) if patient.id else []
@@ -90,8 +91,17 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
         "thread.html", thread=found, alert=alert, patient=patient, lines=lines, visits=visits, ended=ended,
         title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
-        pulse=pulse, check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
+        pulse=pulse, worth=worth, check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
     )  # fmt: skip
+
+
+async def learn(visit: Visit) -> web.StreamResponse:
+    """What a person answered is kept for the FAQ, with the question that led to it."""
+    found, line = await _thread(visit), visit.form.get("line", "")
+    if not line.isascii() or not line.isdigit() or len(line) > 15:
+        raise web.HTTPBadRequest(text="unknown line")
+    said = await asyncio.to_thread(visit.site.desk.learning.keep, found, int(line), visit.who, visit.now)
+    return visit.go("/staff/unanswered" if visit.role == "admin" else f"/staff/threads/{found.id}", said)
 
 
 async def reply(visit: Visit) -> web.StreamResponse:

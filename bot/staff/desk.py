@@ -9,7 +9,10 @@ from bot import logs
 from bot.channels.port import Channel
 from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situation
 from bot.staff.alerting import Alerting
+from bot.staff.asking import Asking
 from bot.staff.digest import Digest
+from bot.staff.editing import Editing
+from bot.staff.learning import Learning
 from bot.staff.listening import Listening
 from bot.staff.post import Post
 from bot.staff.relay import Relay
@@ -34,15 +37,20 @@ class StaffDesk:
         channels: dict[str, Channel],
         faq: Callable[[], Faq],
         clock: Callable[[], dt.datetime],
+        editing: Editing | None = None,
     ) -> None:
         self._store, self._room, self.clock = store, room, clock
         self.post = Post(store, room, clock)
         self.voice = Voice(store, channels, faq, clock)
         self.alerting = Alerting(store, self.post, self.voice)
-        self.relay = Relay(store, self.post, self.voice, self.alerting)
+        self.learning = Learning(store, self.post)
+        self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning)
         self.visits = Visits(store, self.post, self.voice)
         self.digest = Digest(store, faq)
-        self._listening = Listening(store, self.post, self.alerting, self.relay, self.visits)
+        self.asking = Asking(store, self.post, editing) if editing else None
+        self._listening = Listening(
+            store, self.post, self.alerting, self.relay, self.visits, self.learning, self.asking
+        )
         self._watched_at: dt.datetime | None = None
         self._work: asyncio.Task[None] | None = None
 
@@ -113,6 +121,8 @@ class StaffDesk:
         self._work = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        if self.asking:
+            self.asking.cancel()
         if self._work:
             self._work.cancel()
             with contextlib.suppress(asyncio.CancelledError):

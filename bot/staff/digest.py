@@ -13,6 +13,7 @@ from intents.faq import Faq
 HOUR = 9  # on Monday, on the clinic's clocks
 WEEK = dt.timedelta(days=7)
 LISTED = 5
+UNSURE_FROM = 3  # choices in a week; fewer say nothing
 ASKED = ("answer", "choices", "unknown")  # outcomes of questions
 
 
@@ -63,10 +64,12 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
         f", read after {week.alert_minutes:.0f} minutes on average" if week.alert_minutes is not None else ""
     )
     lines.append(
-        f"{week.alerts} alerts{read}; {open_alerts} still open. {visits} visit requests wait for you."
+        f"{_some(week.alerts, 'alert')}{read}; {open_alerts} still open. "
+        f"{_some(visits, 'visit request')} {'waits' if visits == 1 else 'wait'} for you."
     )
-    if week.entries:
-        top = ", ".join(f"{_label(item.entry, faq)} ({item.answers})" for item in week.entries[:LISTED])
+    asked_most = [item for item in week.entries if item.answers][:LISTED]
+    if asked_most:
+        top = ", ".join(f"{_label(item.entry, faq)} ({item.answers})" for item in asked_most)
         lines.append(f"Asked most: {top}.")
     poor = [item for item in week.entries if item.not_helpful > item.helpful]
     if poor:
@@ -75,9 +78,17 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
             f"{_label(i.entry, faq)} ({i.not_helpful} of {i.helpful + i.not_helpful})" for i in worst
         )
         lines.append(f"Not helpful to most who said so: {named}. Please look at these answers.")
+    unsure = [item for item in week.entries if item.choices >= UNSURE_FROM and item.share_of_choices > 0.5]
+    if unsure:
+        worst = sorted(unsure, key=lambda item: -item.choices)[:LISTED]
+        named = ", ".join(
+            f"{_label(i.entry, faq)} ({_share(i.choices, i.choices + i.answers)})" for i in worst
+        )
+        lines.append(f"Offered as a choice rather than answered: {named}. More phrasings would help.")
     if unanswered:
         lines.append(
-            f"{unanswered} questions found no sure answer: the staff page lists them under Unanswered."
+            f"{_some(unanswered, 'question')} without a sure answer: the staff page has them under Unanswered, "
+            "and /questions shows the commonest here."
         )
     return "\n".join(lines)
 

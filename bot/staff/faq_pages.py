@@ -9,12 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from bot.staff import faqfile, previews
+from bot.staff.editing import warnings as warnings_of
 from bot.staff.faqfile import Conflict, EditRefused, Snapshot
 from bot.staff.site import Visit
-from intents.faq import Entry, Faq, FaqProblems, load
+from intents.faq import Entry, FaqProblems, load
 from intents.languages import LANGUAGES
-from intents.lint import lint
-from intents.strict_yaml import Problem
+from intents.types import Understanding
+from intents.understand import Understander
 
 LONGEST_QUESTION = 2000
 
@@ -93,6 +94,13 @@ class Draft:
         )
         return Draft(label, answer, questions, by)
 
+    def changed(self, before: "Draft") -> list[str]:
+        """The names of the fields that differ, and "reviewed" where a doctor is named."""
+        fields = [
+            name for name in ("label", "answer", "questions") if getattr(self, name) != getattr(before, name)
+        ]
+        return [*fields, *(["reviewed"] if self.reviewed_by else [])]
+
     def into(self, text: str, entry: Entry, language: str, today: dt.date) -> str:
         """The file's `text` with this draft. Raises EditRefused, or FaqProblems when it may not go live."""
         before = Draft.of(entry, language)
@@ -132,21 +140,20 @@ async def _entry_page(
     visit: Visit, entry: Entry, draft: Draft, digest: str, problem: str = "", status: int = 200
 ) -> web.StreamResponse:
     faq, (language, traditional) = visit.site.faq, choice(visit)
-    warnings = await asyncio.to_thread(_warnings, faq, entry.id, visit.now.date())
+    live = visit.site.live.current
+    warnings = await asyncio.to_thread(warnings_of, faq, entry.id, visit.now.date(), live.understand)
+    asked = await asyncio.to_thread(_understood, live, entry, language)
     shown = previews.of_entry(entry, faq, language, traditional, None)
     return await visit.page(
         "entry.html", status, entry=entry, faq=faq, language=language, traditional=traditional,
         languages=LANGUAGES, draft=draft, digest=digest, problem=problem, warnings=warnings, shown=shown,
-        may_edit=visit.role in ("editor", "admin"),
+        may_edit=visit.role in ("editor", "admin"), asked=asked,
     )  # fmt: skip
 
 
-def _warnings(faq: Faq, entry_id: str, today: dt.date) -> list[Problem]:
-    """What the lint has to say about one entry."""
-    index = next(i for i, entry in enumerate(faq.file.entries) if entry.id == entry_id)
-    first = faq.places["entries", index][0]
-    last = faq.places.get(("entries", index + 1), (1 << 30, 0))[0]
-    return [problem for problem in lint(faq, today) if first <= problem.line < last]
+def _understood(live: Understander, entry: Entry, language: str) -> list[tuple[str, Understanding]]:
+    """How each of the entry's own questions is understood now."""
+    return [(text, live.understand(text, language)) for text in _in(entry.questions, language) or []]
 
 
 async def check(visit: Visit) -> web.StreamResponse:
@@ -162,7 +169,7 @@ async def check(visit: Visit) -> web.StreamResponse:
     except EditRefused as err:
         return web.json_response({"problems": [str(err)], "html": ""})
     changed = faq.entries[entry.id]
-    warnings = await asyncio.to_thread(_warnings, faq, entry.id, today)
+    warnings = await asyncio.to_thread(warnings_of, faq, entry.id, today)
     shown = previews.of_entry(changed, faq, language, traditional, day_of(visit.form.get("day", "")))
     html = await asyncio.to_thread(visit.site.draw, "preview.html", {"shown": shown, "warnings": warnings})
     return web.json_response({"problems": [], "html": html})
@@ -182,7 +189,9 @@ async def save(visit: Visit) -> web.StreamResponse:
         told = " ".join(problem.message for problem in err.problems[:5])
         return await _entry_page(visit, entry, draft, digest, f"This cannot go live: {told}", 422)
     # If we die here the file is saved and the watcher serves it; the audit line is missing.
-    await visit.audit("faq.edited", entry.id, language)
+    await visit.audit(
+        "faq.edited", entry.id, f"{language}: {', '.join(draft.changed(Draft.of(entry, language)))}"
+    )
     await asyncio.to_thread(visit.site.live.reload)
     suffix = "-Hant" if traditional else ""
     return visit.go(f"/staff/faq/{entry.id}?lang={language}{suffix}", "Saved, and live.")
@@ -202,4 +211,4 @@ def _save(visit: Visit, entry: Entry, language: str, draft: Draft, digest: str) 
 def _write(visit: Visit, snapshot: Snapshot, text: str) -> None:
     if text == snapshot.text:
         raise EditRefused("Nothing was changed, so nothing was saved.")
-    faqfile.save(visit.site.faq_path, snapshot, text)
+    visit.site.editing.write(snapshot, text)

@@ -113,10 +113,13 @@ def set_reviewed(text: str, entry_id: str, on: str, by: str) -> str:
     return _edited(text, entry_id, change)
 
 
-def add_entry(text: str, entry: dict[str, Any], after: str) -> str:
-    """`text` with a new entry behind the entry `after`. `entry` holds plain values in the file's shape."""
+def add_entry(text: str, entry: dict[str, Any], after: str | None = None) -> str:
+    """`text` with a new entry behind the entry `after`, else behind the last one of its group.
+
+    `entry` holds plain values in the file's shape. Raises as `add_question`.
+    """
     document = read(text)
-    index = _index(document, after)
+    index = _index(document, after or _last_of_group(document, entry["group"]))
     end = _span(text, document, index)[1]
     lines = text.splitlines(keepends=True)
     margin, offset = _layout(document, index)
@@ -133,15 +136,16 @@ def _edited(text: str, entry_id: str, change: Callable[[Any, bool], None]) -> st
     index = _index(document, entry_id)
     start, end = _span(text, document, index)
     lines = text.splitlines(keepends=True)
-    yaml = _yaml(_layout(document, index)[1])
     wanted = copy.deepcopy(document.data)
     try:
+        layout = _layout(document, index)
+        yaml = _yaml(layout[1])
         fragment = yaml.load("".join(lines[start:end]))
         change(fragment[0], False)
         change(wanted["entries"][index], True)
     except (YAMLError, KeyError, TypeError, IndexError) as err:
         raise EditRefused(f"the lines of {entry_id} are laid out in a way only an editor can change") from err
-    written = _like(text, _dump(fragment, *_layout(document, index)))
+    written = _like(text, _dump(fragment, *layout))
     return _verified("".join([*lines[:start], written, *lines[end:]]), wanted)
 
 
@@ -155,11 +159,31 @@ def _verified(text: str, wanted: Any) -> str:
     return text
 
 
+def _ids(document: Document) -> list[tuple[str, str]]:
+    """(id, group) of every entry. Raises EditRefused for a file that is no FAQ at the moment."""
+    entries = document.data.get("entries") if isinstance(document.data, dict) else None
+    if (
+        not entries
+        or not isinstance(entries, list)
+        or not all(isinstance(e, dict) and "id" in e for e in entries)
+    ):
+        raise EditRefused(
+            "the file is not in order now: it is being saved, or has mistakes. Mend it, or wait a moment, and try again"
+        )
+    return [(str(entry["id"]), str(entry.get("group"))) for entry in entries]
+
+
 def _index(document: Document, entry_id: str) -> int:
-    ids = [entry["id"] for entry in document.data["entries"]]
+    ids = [id for id, _ in _ids(document)]
     if entry_id not in ids:
         raise EditRefused(f"there is no entry {entry_id} in the file any more; reload the page")
     return ids.index(entry_id)
+
+
+def _last_of_group(document: Document, group: str) -> str:
+    """The id of the group's last entry; of the file's when the group has none yet."""
+    entries = _ids(document)
+    return [*entries[-1:], *(entry for entry in entries if entry[1] == group)][-1][0]
 
 
 def _span(text: str, document: Document, index: int) -> tuple[int, int]:
@@ -181,7 +205,8 @@ def _layout(document: Document, index: int) -> tuple[int, int]:
     """(spaces before the "-" of entries, spaces from a key to the "-" of a list under it)."""
     margin = document.places["entries", index][1] - 3
     entry = document.data["entries"][index]
-    for language in entry.get("questions", {}):
+    questions = entry.get("questions")
+    for language in questions if isinstance(questions, dict) else ():
         key = document.places["entries", index, "questions", language, "?"]
         item = document.places.get(("entries", index, "questions", language, 0), key)
         if item[0] > key[0]:

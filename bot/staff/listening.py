@@ -8,6 +8,8 @@ from bot import logs
 from bot.core.values import Incoming
 from bot.staff import cards
 from bot.staff.alerting import Alerting
+from bot.staff.asking import COMMAND, Asking
+from bot.staff.learning import Learning
 from bot.staff.post import Post
 from bot.staff.relay import Relay
 from bot.staff.visits import Visits
@@ -16,15 +18,26 @@ from bot.store.store import Store
 
 log = logs.get("staff")
 NOTE = "//"  # what begins so is for the colleagues
+NOT_HERE = "The FAQ cannot be changed from here; use the staff page."
 NOBODY = "This went to NOBODY. To write to a patient, reply to one of their messages here, or write in their topic."
 
 
 class Listening:
     """Finds the one patient that a message is for, or says that it went to nobody."""
 
-    def __init__(self, store: Store, post: Post, alerting: Alerting, relay: Relay, visits: Visits) -> None:
+    def __init__(
+        self,
+        store: Store,
+        post: Post,
+        alerting: Alerting,
+        relay: Relay,
+        visits: Visits,
+        learning: Learning,
+        asking: Asking | None,
+    ) -> None:
         self._store, self._post = store, post
         self._alerting, self._relay, self._visits = alerting, relay, visits
+        self._learning, self._asking = learning, asking
 
     async def heard(self, event: Incoming, now: dt.datetime) -> str:
         """One message or tap; returns what it came to, for the record."""
@@ -36,7 +49,7 @@ class Listening:
                 event, "Changes are not passed on. Write again what should be read.", "edited"
             )
         if event.text.startswith("/") and not event.text.startswith(NOTE):
-            return "staff_command"
+            return await self._command(event)
         if event.reply_to and event.kind == "text":
             prompt = (event.address.chat, int(event.reply_to))
             request = await asyncio.to_thread(self._store.appointment_of_prompt, *prompt)
@@ -54,6 +67,13 @@ class Listening:
             else await self._relay.reply_picture(thread, event, now)
         )
         return await self._answer(event, failed, "not_relayed") if failed else "relayed"
+
+    async def _command(self, event: Incoming) -> str:
+        """Only one command is for this chat; "/questions@the_bot" is how groups write it. Others go to nobody, silently."""
+        if self._asking and event.text.split()[0].partition("@")[0].casefold() == COMMAND:
+            self._asking.begin(self._asking.show(event))
+            return "staff_questions"
+        return "staff_command"
 
     async def _thread(self, event: Incoming) -> Thread | None:
         """A reply names its patient more exactly than the topic does."""
@@ -102,6 +122,10 @@ class Listening:
             ("visit", "ok"): self._confirm,
             ("visit", "no"): self._decline,
             ("visit", "move"): self._move,
+            ("learn", "keep"): self._keep_answer,
+            ("ask", "add"): self._add,
+            ("ask", "see"): self._see,
+            ("ask", "drop"): self._drop,
         }
 
     async def _ack(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
@@ -142,6 +166,33 @@ class Listening:
 
     async def _move(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
         return await self._visits.ask_time(number) or ""
+
+    # --- questions for the FAQ
+
+    async def _keep_answer(
+        self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime
+    ) -> str:
+        """What was answered goes to the other questions; its card follows, so that one more tap adds it."""
+        thread = await asyncio.to_thread(self._store.thread, number)
+        if thread is None or not argument.isdigit():
+            return "This patient is gone."
+        answer = await asyncio.to_thread(self._learning.keep, thread, int(argument), by, now)
+        kept = await asyncio.to_thread(self._store.question_of_talk, int(argument), thread.patient_id)
+        if self._asking and kept:
+            self._asking.begin(self._asking.see(kept, "", event))
+        return answer
+
+    async def _add(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
+        return await self._asking.add(number, argument, event, by, now) if self._asking else NOT_HERE
+
+    async def _see(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
+        if self._asking is None:
+            return NOT_HERE
+        self._asking.begin(self._asking.see(number, argument, event))
+        return ""
+
+    async def _drop(self, number: int, argument: str, event: Incoming, by: str, now: dt.datetime) -> str:
+        return await self._asking.drop(number, event, by, now) if self._asking else NOT_HERE
 
 
 Handler = Callable[[int, str, Incoming, str, dt.datetime], Awaitable[str]]

@@ -33,14 +33,20 @@ class Post:
         return self.room.chats[1] if self.room and len(self.room.chats) > 1 else None
 
     async def say(
-        self, text: str, *, chat: str | None = None, topic: str | None = None, reply_to: int | None = None
+        self,
+        text: str,
+        *,
+        chat: str | None = None,
+        topic: str | None = None,
+        reply_to: int | None = None,
+        buttons: Sequence[Button] = (),
     ) -> bool:
         """A line to the staff; True when it arrived."""
         where = chat or self.chat
         if self.room is None or where is None:
             return False
         try:
-            await self.room.post(where, text, topic=topic, reply_to=reply_to)
+            await self.room.post(where, text, buttons, topic=topic, reply_to=reply_to)
         except SendFailed as err:
             log.error("staff_not_told", reason=err.reason)
             return False

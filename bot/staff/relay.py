@@ -12,6 +12,7 @@ from bot.channels.port import SendFailed
 from bot.core.values import Address, Incoming, Line
 from bot.staff import rings
 from bot.staff.alerting import Alerting
+from bot.staff.learning import Learning
 from bot.staff.post import Post
 from bot.staff.voice import Voice
 from bot.store.care import Thread
@@ -23,8 +24,11 @@ log = logs.get("staff")
 class Relay:
     """Words go to exactly one patient, on the channel that they wrote from."""
 
-    def __init__(self, store: Store, post: Post, voice: Voice, alerting: Alerting) -> None:
-        self._store, self._post, self._voice, self._alerting = store, post, voice, alerting
+    def __init__(
+        self, store: Store, post: Post, voice: Voice, alerting: Alerting, learning: Learning
+    ) -> None:
+        self._store, self._post, self._voice = store, post, voice
+        self._alerting, self._learning = alerting, learning
 
     # --- what people do
 
@@ -45,12 +49,15 @@ class Relay:
 
     async def hand_back(self, thread: Thread, by: str, now: dt.datetime) -> str:
         """The bot talks again."""
+        began = await asyncio.to_thread(self._store.thread, thread.id)
         if not await asyncio.to_thread(self._store.hand_back, thread.id):
             return "The bot talks with this patient already."
         await asyncio.to_thread(self._store.audit, by, "relay.back", f"thread {thread.id}", now)
         failed = await self._voice.say(thread, "relay_end")
         await self._note(thread, f"{by} handed the conversation back to the bot.")
         await self._refresh(thread)
+        if began:
+            await self._learning.offer(began, began.taken_at)
         return "Handed back." if not failed else f"Handed back, but: {_undelivered(failed)}"
 
     async def reply(self, thread: Thread, by: str, text: str, now: dt.datetime) -> str | None:

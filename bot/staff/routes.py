@@ -2,6 +2,7 @@
 
 from bot.staff import care_pages as care
 from bot.staff import faq_pages as faq
+from bot.staff import new_pages as new
 from bot.staff import office_pages as office
 from bot.staff import patient_pages as people
 from bot.staff import unanswered_pages as open_questions
@@ -19,6 +20,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/staff/threads/{number}/reply", care.reply, CARE),
     Route("POST", "/staff/threads/{number}/take", care.take, CARE),
     Route("POST", "/staff/threads/{number}/back", care.back, CARE),
+    Route("POST", "/staff/threads/{number}/learn", care.learn, CARE),
     Route("POST", "/staff/alerts/{number}/read", care.read, CARE),
     Route("POST", "/staff/alerts/{number}/close", care.close, CARE),
     Route("GET", "/staff/visits", care.visits, CARE),
@@ -30,6 +32,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/staff/faq/{entry}", faq.entry_page, ANYONE),
     Route("POST", "/staff/faq/{entry}/check", faq.check, EDITORS),
     Route("POST", "/staff/faq/{entry}", faq.save, EDITORS),
+    Route("GET", "/staff/new", new.form, EDITORS),
+    Route("POST", "/staff/new", new.add, EDITORS),
+    Route("POST", "/staff/new/start", new.start, EDITORS),
+    Route("POST", "/staff/new/check", new.check, EDITORS),
     Route("GET", "/staff/unanswered", open_questions.listing, ANYONE),
     Route("POST", "/staff/unanswered/preview", open_questions.preview, EDITORS),
     Route("POST", "/staff/unanswered/add", open_questions.add, EDITORS),

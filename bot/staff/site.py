@@ -21,6 +21,7 @@ from aiohttp import web
 from bot import logs
 from bot.live import LiveFaq
 from bot.staff.desk import StaffDesk
+from bot.staff.editing import Editing
 from bot.staff.gate import COOKIE, Gate, Held
 from bot.store.staff import Role
 from bot.store.store import Store
@@ -30,6 +31,15 @@ log = logs.get("staff")
 HERE = Path(__file__).parent
 HOME = "/staff/"
 SAID = "smileline_said"
+CHANNELS = {"line": "LINE", "telegram": "Telegram", "web": "the chat page"}
+REASONS = {  # why a reminder did not go out as planned, in words
+    "folded": "a later one stands for it", "late": "too late", "moved": "the date was moved",
+    "stopped": "stopped by the patient", "paused": "paused by the patient", "step_removed": "taken out of the FAQ",
+    "unreachable": "not reachable", "alert": "people are concerned", "quota": "this month's messages are used up",
+    "quiet": "quiet hours", "unknown_outcome": "nobody can tell whether it arrived",
+    "blocked": "the patient blocked the bot", "refused": "the messenger refused it",
+    "rate_limited": "the messenger wants us to wait", "channel_off": "the channel is off", "restored": "a restored backup",
+}  # fmt: skip
 LOOK_COUNTS = dt.timedelta(minutes=10)
 HEADERS = {
     "Content-Security-Policy": (
@@ -137,8 +147,10 @@ class Site:
         clock: Callable[[], dt.datetime],
         *,
         secure: bool = False,
+        labelled: Path | None = None,
     ) -> None:
         self.store, self.desk, self.live, self.faq_path = store, desk, live, faq_path
+        self.editing = Editing(live, faq_path, store, labelled)
         self.clock, self.secure = clock, secure
         self.gate = Gate(store, key, clock)
         self._key = hmac.new(key, b"smileline staff notes 1", hashlib.sha256).digest()
@@ -152,6 +164,8 @@ class Site:
         )
         self._drawer.filters["moment"] = self.moment
         self._drawer.filters["ago"] = self.ago
+        self._drawer.filters["channel"] = lambda name: CHANNELS.get(name, name)
+        self._drawer.filters["reason"] = lambda name: REASONS.get(name, name)
 
     @property
     def faq(self) -> Faq:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.store.figures import Question
@@ -18,6 +18,7 @@ TOUCHED = (
     0.3  # well below the likeness from which a phrasing of staff says anything (intents.match.STAFF_FLOOR)
 )
 SUGGESTED = 3
+THIS = "this question"  # origin of the phrasings that are to be added
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,16 @@ class Group:
     def ids(self) -> list[int]:
         return [question.id for question in self.questions]
 
+    @property
+    def wordings(self) -> list[str]:
+        """Each wording once, the one that stands for the group first."""
+        return list(dict.fromkeys([self.text, *(question.text for question in self.questions)]))
+
+    @property
+    def replies(self) -> list[str]:
+        """What people answered, newest first: raw material for an answer."""
+        return list(dict.fromkeys(question.reply for question in self.questions if question.reply))
+
 
 def group(questions: Sequence[Question], understander: Understander) -> list[Group]:
     """Groups of like questions in one language, those that most patients asked first, then the newest."""
@@ -77,14 +88,17 @@ def _alike(questions: list[Question], understander: Understander) -> list[Group]
             leader[best].append(i)
         else:
             leader[i] = [i]
-    return [_group([questions[i] for i in members]) for members in leader.values()]
+    return [_group([questions[i] for i in members], understander) for members in leader.values()]
 
 
-def _group(questions: list[Question]) -> Group:
+def _group(questions: list[Question], understander: Understander) -> Group:
     votes: Counter[str] = Counter()
     for question in questions:
         for rank, id in enumerate(question.matches[:SUGGESTED]):
             votes[id] += SUGGESTED - rank
+    if not votes:  # a person answered, and nobody has asked the FAQ yet
+        nearest = understander.understand(questions[0].text, questions[0].language).matches
+        votes.update({match.id: SUGGESTED - rank for rank, match in enumerate(nearest[:SUGGESTED])})
     return Group(tuple(questions), tuple(id for id, _ in votes.most_common(SUGGESTED)))
 
 
@@ -115,34 +129,56 @@ def effect(
     past: Iterable[Question] = (),
     labelled: Iterable[Probe] = (),
 ) -> list[Change]:
-    """What would change for patients if `question` were a phrasing of the entry, what gets worse first.
-
-    Tried are the question itself, and what resembles it of the file's own questions in that language, of past questions
-    and of labelled ones: a phrasing says nothing about the others. About a second.
-    """
+    """What would change for patients if `question` were a phrasing of the entry, what gets worse first."""
     after = understander.with_faq(with_question(understander.faq, entry_id, language, question))
-    probes = _probes(understander.faq, entry_id, language, question, past, labelled)
-    return changes(understander, after, _touched(probes, question, after))
+    return effect_of(understander, after, entry_id, {language: [question]}, past, labelled)
 
 
-def _touched(probes: list[Probe], question: str, understander: Understander) -> list[Probe]:
+def effect_of(
+    before: Understander,
+    after: Understander,
+    entry_id: str,
+    added: Mapping[str, Sequence[str]],
+    past: Iterable[Question] = (),
+    labelled: Iterable[Probe] = (),
+) -> list[Change]:
+    """The same for the phrasings `added` (by language) of an entry that may be new.
+
+    Tried are the phrasings themselves, and what resembles them of the file's own questions in their languages, of past
+    questions and of labelled ones: a phrasing says nothing about the others. About a second.
+    """
+    past, labelled = list(past), list(labelled)
+    probes: dict[Probe, None] = {}
+    for language, texts in added.items():
+        if texts:
+            own = _probes(before.faq, entry_id, language, texts, past, labelled)
+            probes |= dict.fromkeys(_touched(own, texts, after))
+    return changes(before, after, probes)
+
+
+def _touched(probes: list[Probe], added: Sequence[str], understander: Understander) -> list[Probe]:
     vectoriser = understander.matcher.vectoriser
     wanted, matrix = (
         vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts))
-        for texts in ([question], [probe.text for probe in probes])
+        for texts in (added, [probe.text for probe in probes])
     )
-    likeness = (matrix @ wanted.T).toarray()[:, 0]
+    likeness = (matrix @ wanted.T).toarray().max(axis=1)
     return [probe for probe, near in zip(probes, likeness, strict=True) if near >= TOUCHED]
 
 
 def _probes(
-    faq: Faq, entry_id: str, language: str, question: str, past: Iterable[Question], labelled: Iterable[Probe]
+    faq: Faq,
+    entry_id: str,
+    language: str,
+    added: Sequence[str],
+    past: Iterable[Question],
+    labelled: Iterable[Probe],
 ) -> list[Probe]:
-    asked = [Probe(question, language, frozenset([entry_id]), None, "this question")]
+    asked = [Probe(text, language, frozenset([entry_id]), None, THIS) for text in added]
     own = [
         Probe(text, language, frozenset([entry.id]), None, entry.id)
         for entry in faq.file.entries
         for text in _questions(entry).get(language, [])
     ]
-    before = [Probe(q.text, q.language) for q in past if q.language == language and q.text != question]
+    before = [Probe(q.text, q.language) for q in past if q.language == language and q.text not in added]
     return list(dict.fromkeys([*asked, *before, *own, *labelled]))

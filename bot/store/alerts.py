@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from bot.core.values import Address, AlertKind
+from bot.core.values import Address, AlertKind, Learned
 from bot.store.database import Database
-from bot.store.patients import released
-from bot.store.schema import addresses, alert_messages, alerts, procedures, reminders, unanswered
+from bot.store.patients import release_after_alert
+from bot.store.schema import addresses, alert_messages, alerts, unanswered
 from intents.faq import URGENCIES
 
-_CHAT, _TEXT, _QUESTION = "alerts.chat", "alert_messages.text", "unanswered.text"
+_CHAT, _TEXT = "alerts.chat", "alert_messages.text"
+_QUESTION, _REPLY = "unanswered.text", "unanswered.reply"
 
 # Alerts during which no cheerful reminder goes out. A wish to speak to a person does not stop the journey.
 HOLDING = ("danger", "check_in")
@@ -158,11 +159,7 @@ class Alerts(Database):
             closed = db.execute(change.values(ending).returning(alerts.c.patient_id)).one_or_none()
             if closed is None:
                 return False
-            theirs = select(procedures.c.id).where(procedures.c.patient_id == closed.patient_id)
-            waiting = (reminders.c.state == "held") & (reminders.c.reason == "alert")
-            db.execute(
-                update(reminders).where(reminders.c.procedure_id.in_(theirs), waiting).values(released())
-            )
+            release_after_alert(db, closed.patient_id)
             return True
 
     def record_unanswered(
@@ -178,6 +175,21 @@ class Alerts(Database):
         }
         with self.write() as db:
             db.execute(unanswered.insert().values(row))
+
+    def keep_answered(self, asked: Learned, language: str, patient_id: int, now: dt.datetime) -> bool:
+        """A question that a person answered, for staff to make an entry of; False when it is kept already."""
+        row = {
+            "patient_id": patient_id,
+            "language": language,
+            "text_sealed": self._vault.seal(asked.question, _QUESTION),
+            "reply_sealed": self._vault.seal(asked.reply, _REPLY),
+            "talk_id": asked.talk_id,
+            "matches": "",
+            "at": now,
+        }
+        put = self.insert(unanswered).values(row).on_conflict_do_nothing().returning(unanswered.c.id)
+        with self.write() as db:
+            return db.execute(put).scalar() is not None
 
 
 def _graver(found: Row[Any], kind: AlertKind, urgency: str, red_flag: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, exists, func, select, update
 
 from bot.core.values import Address, Line, Situation
 from bot.store.database import Database
+from bot.store.patients import release_after_alert
 from bot.store.schema import addresses, alerts
 from bot.store.staff_schema import alert_rings, appointments, posts, talk, threads
 
@@ -140,11 +141,15 @@ class Care(Database):
             return db.execute(update(threads).where(free).values(change)).rowcount == 1
 
     def hand_back(self, thread_id: int) -> bool:
-        """The bot talks again; False when no person did."""
+        """The bot talks again, and pushes go on (a danger sign that is open holds them anew); False when no person did."""
         change = {"taken_by": None, "taken_at": None, "waiting_since": None, "told": 0}
         taken = (threads.c.id == thread_id) & threads.c.taken_at.is_not(None)
         with self.write() as db:
-            return db.execute(update(threads).where(taken).values(change)).rowcount == 1
+            ended = update(threads).where(taken).values(change).returning(threads.c.patient_id)
+            row = db.execute(ended).one_or_none()
+            if row is not None:
+                release_after_alert(db, row.patient_id)
+            return row is not None
 
     def staff_wrote(self, thread_id: int, now: dt.datetime) -> None:
         with self.write() as db:
@@ -192,10 +197,15 @@ class Care(Database):
 
     def lines(self, thread_id: int, limit: int = TALK_KEPT) -> list[Line]:
         """The end of a conversation, in order."""
+        return [line for _, line in self.numbered_lines(thread_id, limit)]
+
+    def numbered_lines(self, thread_id: int, limit: int = TALK_KEPT) -> list[tuple[int, Line]]:
+        """The same with each line's number."""
         query = select(talk).where(talk.c.thread_id == thread_id).order_by(talk.c.id.desc()).limit(limit)
         with self.read() as db:
             found = [
-                Line(r.at, r.who, self._vault.unseal(r.text_sealed, _TEXT), r.name) for r in db.execute(query)
+                (r.id, Line(r.at, r.who, self._vault.unseal(r.text_sealed, _TEXT), r.name))
+                for r in db.execute(query)
             ]
         return found[::-1]
 

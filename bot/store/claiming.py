@@ -32,6 +32,7 @@ from bot.store.checkins import answers_of_reminder
 from bot.store.housekeeping import Housekeeping
 from bot.store.patients import PLACE
 from bot.store.schema import addresses, alerts, check_ins, limits, patients, procedures, reminders
+from bot.store.staff_schema import threads
 
 CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
 HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slots
@@ -321,6 +322,8 @@ def _push_address() -> ColumnElement[bool]:
 
 
 def alert_open_for(patient_id: ColumnElement[int]) -> ColumnElement[bool]:
-    return exists().where(
+    """A danger sign is open, or a person is talking with the patient: no cheerful push in the middle of it."""
+    alarm = exists().where(
         alerts.c.patient_id == patient_id, alerts.c.closed_at.is_(None), alerts.c.kind.in_(HOLDING)
     )
+    return or_(alarm, exists().where(threads.c.patient_id == patient_id, threads.c.taken_at.is_not(None)))

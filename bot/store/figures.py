@@ -1,7 +1,7 @@
 """Figures for the clinic: how often each entry is used, and whether it helped. Nobody's name in them."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,23 @@ from bot.store.patients import PLACE
 from bot.store.schema import addresses, alerts, events, patients, procedures, reminders, unanswered
 from bot.store.staff_schema import feedback
 
-_QUESTION = "unanswered.text"
+_QUESTION, _REPLY = "unanswered.text", "unanswered.reply"
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFigures:
+    """`answers` counts those by a tap too; `choices` how often the entry was the first of several offered."""
+
     entry: str
     answers: int
     helpful: int
     not_helpful: int
+    choices: int = 0
+
+    @property
+    def share_of_choices(self) -> float:
+        """Of the questions that came nearest to the entry, the share (0 to 1) that it was not sure enough to answer."""
+        return self.choices / max(1, self.choices + self.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that found no sure answer, kept with the patient's consent."""
+    """A question that found no sure answer, or that a person answered; kept with the patient's consent."""
 
     id: int
     text: str
@@ -46,6 +54,7 @@ class Question:
     matches: tuple[str, ...]
     patient_id: int | None
     at: dt.datetime
+    reply: str = ""  # what a person answered: raw material, never an answer by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,9 @@ class Figures(CheckIns):
         during = (events.c.done_at >= since) & (events.c.done_at < until)
         outcomes = select(events.c.outcome, func.count()).where(during).group_by(events.c.outcome)
         used = (
-            select(events.c.entry, func.count())
-            .where(during, events.c.outcome == "answer", events.c.entry.is_not(None))
-            .group_by(events.c.entry)
+            select(events.c.entry, events.c.outcome, func.count())
+            .where(during, events.c.outcome.in_(("answer", "choices")), events.c.entry.is_not(None))
+            .group_by(events.c.entry, events.c.outcome)
         )
         opened = (alerts.c.opened_at >= since) & (alerts.c.opened_at < until)
         wait = select(alerts.c.opened_at, alerts.c.acknowledged_at).where(
@@ -98,26 +107,30 @@ class Figures(CheckIns):
                 outcomes={name or "": count for name, count in db.execute(outcomes)},
                 alerts=db.execute(select(func.count()).where(opened)).scalar_one(),
                 alert_minutes=sum(minutes) / len(minutes) if minutes else None,
-                entries=self._entries(db, dict(db.execute(used).all()), since.date(), until.date()),
+                entries=self._entries(db, _by_outcome(db.execute(used)), since.date(), until.date()),
                 reminders_sent=db.execute(sent).scalar_one(),
                 check_ins=self.check_in_counts(asking, since, until),
             )
 
     @staticmethod
-    def _entries(db: Any, used: dict[str, int], since: dt.date, until: dt.date) -> tuple[EntryFigures, ...]:
+    def _entries(
+        db: Any, used: dict[tuple[str, str], int], since: dt.date, until: dt.date
+    ) -> tuple[EntryFigures, ...]:
         query = (
             select(feedback.c.entry, feedback.c.helpful, func.sum(feedback.c.count))
             .where(feedback.c.day >= since, feedback.c.day <= until)
             .group_by(feedback.c.entry, feedback.c.helpful)
         )
         said = {(entry, helpful): int(count) for entry, helpful, count in db.execute(query)}
-        names = sorted(
-            used.keys() | {entry for entry, _ in said}, key=lambda name: (-used.get(name, 0), name)
-        )
-        return tuple(
-            EntryFigures(name, used.get(name, 0), said.get((name, True), 0), said.get((name, False), 0))
+        names = {entry for entry, _ in used} | {entry for entry, _ in said}
+        rows = [
+            EntryFigures(
+                name, used.get((name, "answer"), 0), said.get((name, True), 0), said.get((name, False), 0),
+                used.get((name, "choices"), 0),
+            )
             for name in names
-        )
+        ]  # fmt: skip
+        return tuple(sorted(rows, key=lambda row: (-row.answers, row.entry)))
 
     # --- questions without an answer
 
@@ -133,9 +146,16 @@ class Figures(CheckIns):
                     tuple(id for id in row.matches.split(",") if id),
                     row.patient_id,
                     row.at,
+                    self._vault.unseal(row.reply_sealed, _REPLY) if row.reply_sealed else "",
                 )
                 for row in db.execute(query)
             ]
+
+    def question_of_talk(self, talk_id: int, patient_id: int | None) -> int | None:
+        """The question that was kept of this line of a conversation."""
+        mine = (unanswered.c.talk_id == talk_id) & (unanswered.c.patient_id == patient_id)
+        with self.read() as db:
+            return db.execute(select(unanswered.c.id).where(mine)).scalar()
 
     def drop_questions(self, ids: list[int]) -> int:
         """They have an answer now, or want none."""
@@ -186,6 +206,11 @@ class Figures(CheckIns):
                 ReminderRow(row.step_id, row.due_at, row.state, row.reason, row.ended_at, row.doubtful)
                 for row in db.execute(query)
             ]
+
+
+def _by_outcome(rows: Iterable[Any]) -> dict[tuple[str, str], int]:
+    """Counts by entry and outcome."""
+    return {(entry, outcome): count for entry, outcome, count in rows}
 
 
 __all__ = ["EntryFigures", "Figures", "PatientRow", "Question", "ReminderRow", "Week"]

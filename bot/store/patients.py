@@ -307,6 +307,13 @@ def released() -> dict[str, Any]:
     return {"state": "pending", "reason": None, "ended_at": None, "next_at": reminders.c.due_at, **_NO_LEASE}
 
 
+def release_after_alert(db: Connection, patient_id: int | None) -> None:
+    """The pushes held while people were concerned with the patient go on."""
+    theirs = select(procedures.c.id).where(procedures.c.patient_id == patient_id)
+    waiting = (reminders.c.state == "held") & (reminders.c.reason == "alert")
+    db.execute(update(reminders).where(reminders.c.procedure_id.in_(theirs), waiting).values(released()))
+
+
 _NO_LEASE: dict[str, Any] = {"lease_by": None, "lease_until": None, "started_at": None}
 
 

@@ -268,7 +268,10 @@ unanswered = Table(
     Column("text_sealed", LargeBinary, nullable=False),
     Column("matches", Text, nullable=False),  # ids of entries, by commas
     Column("at", Moment, nullable=False, index=True),
+    Column("reply_sealed", LargeBinary),  # what a person answered, where one did
+    Column("talk_id", BigInteger),  # the reply's line of `talk`, so that it is kept once
 )
+Index("uq_unanswered_talk", unanswered.c.patient_id, unanswered.c.talk_id, unique=True)
 
 # One row a channel, shared by all workers. `paid_until`: the moment up to which sending slots are given away.
 limits = Table(

@@ -25,23 +25,38 @@ for (const form of document.querySelectorAll("form[data-check]")) {
   const problems = document.getElementById("problems");
   const preview = document.getElementById("preview");
   let timer = 0;
-  let asked = 0;
-  const check = async () => {
-    const number = ++asked;
+  let saving = false;
+  let asking = false;
+  let again = false;
+  const check = async () => { // one at a time: the server has patients to answer
+    if (asking) { again = true; return; }
+    asking = true;
+    again = false;
     try {
       const answer = await fetch(form.dataset.check, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-      if (!answer.ok || number !== asked) return;
+      if (!answer.ok || again || saving) return;
       const found = await answer.json();
       problems.replaceChildren(...found.problems.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
       problems.hidden = found.problems.length === 0;
+      if (found.id && form.elements.id?.placeholder !== found.id) form.elements.id.placeholder = found.id;
       if (found.html) preview.innerHTML = found.html; // drawn by our own server, every word escaped
-    } catch { /* the network is away; "Save" will tell */ }
+    } catch { /* the network is away; "Save" will tell */ } finally {
+      asking = false;
+      if (again && !saving) check();
+    }
   };
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(check, 350); });
-  let saving = false;
-  let changed = false;
+  // Where several languages stand in one form, the one that is being written is drawn.
+  for (const part of form.querySelectorAll("[data-lang]")) {
+    part.addEventListener("focusin", () => {
+      if (form.elements.lang.value === part.dataset.lang) return;
+      form.elements.lang.value = part.dataset.lang;
+      check();
+    });
+  }
+  let changed = "unsaved" in form.dataset;
   form.addEventListener("input", () => { changed = true; });
-  form.addEventListener("submit", () => { saving = true; });
+  form.addEventListener("submit", () => { saving = true; clearTimeout(timer); });
   addEventListener("beforeunload", (event) => { if (changed && !saving) event.preventDefault(); });
 }
 
