@@ -13,7 +13,7 @@ from intents.text import fold
 from intents.understand import Understander
 from intents.vectors import Reading
 
-ALIKE = 0.5  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
+ALIKE = 0.4  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
 TOUCHED = (
     0.3  # well below the likeness from which a phrasing of staff says anything (intents.match.STAFF_FLOOR)
 )
