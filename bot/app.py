@@ -18,6 +18,7 @@ from bot.config import Settings
 from bot.core.actions import MENU
 from bot.core.wording import Wording
 from bot.inbox import Inbox
+from bot.inbox.leases import Name
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
@@ -92,7 +93,10 @@ class App:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
         self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock)
-        self.inbox = Inbox(self.store, lambda: self.faq.current, self.channels, self.staff, clock)
+        self._name = Name(settings.data_dir)
+        self.inbox = Inbox(
+            self.store, lambda: self.faq.current, self.channels, self.staff, clock, owner=self._name.value
+        )
         self.outbox = Outbox(
             self.store,
             lambda: self.faq.current.faq,
@@ -160,6 +164,7 @@ class App:
         waiting = await self.inbox.resume()  # first, or what comes in now would be taken for a leftover
         for channel in self.channels.values():
             await channel.start(self.inbox.receive)
+        self.inbox.start()
         await self.outbox.start()
         await self.staff.start()
         await self.web.start()
@@ -173,10 +178,12 @@ class App:
             await self.outbox.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.drain(), 10)
+            await self.inbox.stop()
             for channel in self.channels.values():  # the last replies opened connections again
                 await channel.stop()
             await self.web.stop()
             self.store.close()
+            self._name.close()
 
     async def _keep_house(self) -> None:
         """Once a day, throw away what has served its time; a failure waits for the next day."""

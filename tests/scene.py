@@ -67,13 +67,14 @@ class Scene:
         self.inbox = self.restarted()
 
     def restarted(self) -> Inbox:
-        """A new process over the same store."""
+        """A new process over the same store, after the old one's end."""
         self.inbox = Inbox(
             self.store,  # type: ignore[arg-type]
             lambda: self.understands,  # type: ignore[arg-type, return-value]
             {"fake": self.channel},
             self.staff,
             self.clock,
+            owner="this machine",
             sleep=self._sleep,
             monotonic=lambda: self.seconds,
         )

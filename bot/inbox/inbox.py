@@ -1,10 +1,11 @@
 """The shell of one incoming event: stored before it is acknowledged, then gather, decide, apply, record.
 
 What if we die right here? Before the event is stored: the platform sends it again. After that and before it is marked done:
-it is handled again after the restart, so a reply may come twice but none is missing.
+it is handled again, after the restart or by another process, so a reply may come twice but none is missing.
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import secrets
 import time
@@ -43,16 +44,18 @@ from bot.core.values import (
 from bot.core.wording import Wording
 from bot.inbox import changes
 from bot.inbox.eventlog import EventLog
+from bot.inbox.leases import Leases
 from bot.inbox.people import Staff
 from bot.inbox.replies import Answering, Turns
 from bot.inbox.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.store.events import Done
-from bot.store.store import Store
+from bot.store.store import Store, StoreError
 from intents.types import Understanding
 from intents.understand import Understander
 
 log = logs.get("inbox")
 
+BEAT_SECONDS = 2.0  # so long an event waits at most when nobody has it in hand
 LOOKS = 3  # how often one event is looked at when others change what it hangs on at the same moment
 
 
@@ -81,15 +84,19 @@ class Inbox:
         staff: Staff,
         clock: Callable[[], dt.datetime],
         *,
+        owner: str | None = None,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`owner` names this process among those that share the store; None: a name that nobody has."""
         self._store, self._understander, self._channels = store, understander, channels
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
-        self._events, self._sessions, self._guesses = EventLog(store), Sessions(), pairing.Guesses()
+        self._leases = Leases(store, owner or secrets.token_hex(16), channels.keys(), clock)
+        self._events = EventLog(store, self._leases.fresh)
+        self._sessions, self._guesses = Sessions(), pairing.Guesses()
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
-        self._mine: set[tuple[str, str]] = set()  # events that this process has in hand
+        self._watch: asyncio.Task[None] | None = None
         self._faq = understander().faq  # for an apology when `understander` fails
 
     async def receive(self, event: Incoming) -> None:
@@ -98,20 +105,52 @@ class Inbox:
         Raises StoreError when it could not be stored: the platform keeps it and delivers it again.
         """
         if await self._events.add(event):
-            self._mine.add(_name(event))
+            self._leases.take(event)
             self._queue(event, repeated=False)
 
     async def resume(self) -> int:
-        """Handle what an earlier process stored and did not finish; returns how many. Call it before events come in.
+        """Handle what an earlier process of our name stored and did not finish; returns how many. Call it before events come in.
 
         Events of a channel that is not set at present wait for the start at which it is.
         """
-        stored = await asyncio.to_thread(self._store.unhandled_events, 1_000_000)
-        events = [e for e in stored if e.address.channel in self._channels and _name(e) not in self._mine]
-        for event in events:
-            self._mine.add(_name(event))
-            self._queue(event, repeated=True)
-        return len(events)
+        return await self._claim(restarted=True)
+
+    async def beat(self) -> int:
+        """Keep our leases, and take over what nobody has in hand; how many events that was. Raises StoreError."""
+        await self._leases.renew()
+        return await self._claim(restarted=False)
+
+    async def _claim(self, *, restarted: bool) -> int:
+        count = 0
+        while claimed := await self._leases.claim(restarted=restarted):
+            for item in claimed:
+                self._leases.take(item.event)
+                self._queue(item.event, item.repeated)
+            count += len(claimed)
+            restarted = False  # what stands under our name now is in our hands
+        return count
+
+    def start(self) -> None:
+        """Beat until `stop`."""
+        self._watch = asyncio.create_task(self._beats())
+
+    async def stop(self) -> None:
+        """Put down what could not be finished: another process may go on at once."""
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        with contextlib.suppress(StoreError):  # the leases run out by themselves
+            await self._leases.release()
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                if count := await self.beat():
+                    log.info("events_taken_over", events=count)
+            except Exception as err:  # the outermost step of the loop: leave a record and go on
+                log.error("beat_failed", **_fault(err))
 
     async def drain(self) -> None:
         """Wait until everything received so far is handled."""
@@ -135,13 +174,17 @@ class Inbox:
 
     async def _handle(self, event: Incoming, repeated: bool) -> None:
         started = time.perf_counter()
+        if not await self._leases.still_mine(event):
+            self._leases.put_down(event)
+            log.warning("event_is_anothers", event_id=event.event_id)
+            return
         async with AsyncExitStack() as turn:  # held until the answer is on record
             done = await self._answer(event, repeated, turn)
             try:  # waits while the database is away: if we die meanwhile, the event is handled again
                 await self._events.add(done)
             except Exception as err:
                 log.error("event_not_recorded", event_id=event.event_id, **_fault(err))
-        self._mine.discard(_name(event))
+        self._leases.put_down(event)
         log.info(
             "handled", channel=done.channel, kind=event.kind, outcome=done.outcome, entry=done.entry,
             ms=round((time.perf_counter() - started) * 1000, 1),
@@ -438,10 +481,6 @@ class Inbox:
             )
         except Exception as err:
             log.error("apology_failed", event_id=event.event_id, **_fault(err))
-
-
-def _name(event: Incoming) -> tuple[str, str]:
-    return event.address.channel, event.event_id
 
 
 def _is_danger(meaning: Understanding | None) -> bool:
