@@ -38,6 +38,7 @@ COMMANDS = (
     "person",
     "privacy",
     "data",
+    "pair",
     "language",
     "pause",
     "resume",

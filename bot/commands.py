@@ -29,7 +29,7 @@ def ask(
     )
     patient = Patient(ASKER, language=language, procedure_date=date)
     event = Incoming(ASKER, "ask", now, "text", text)
-    decision = decide(event, meaning, Context(patient, now, platform="Smileline"), faq)
+    decision = decide(event, meaning, Context(patient, now), faq)
     urgency = meaning.urgency
     if meaning.outcome == "answer" and meaning.matches:
         urgency = max(

@@ -15,7 +15,7 @@ class ConsoleChannel:
     """Prints messages; buttons are numbered, and typing the number or the label presses one."""
 
     name = "console"
-    platform = "Smileline"
+    platform = ""  # nobody carries the words but us
     retry_keys = False
 
     def __init__(self, clock: Callable[[], dt.datetime], console: Console | None = None) -> None:

@@ -36,7 +36,7 @@ class Channel(Protocol):
     """One way to reach patients. `send` is the only verb the core of the product needs."""
 
     name: str  # "telegram", "line", "web", "console": the first part of an Address
-    platform: str  # the name as patients know it
+    platform: str  # the company that carries the words, as patients know it; empty when nobody does
     retry_keys: bool  # whether the platform recognises a repeated send by its retry key
 
     async def send(

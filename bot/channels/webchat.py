@@ -26,7 +26,7 @@ class WebChat:
     """Chats in memory. A message to a chat without an open page waits there until one opens."""
 
     name = "web"
-    platform = "Smileline"
+    platform = ""  # nobody carries the words but us
     retry_keys = False
 
     def __init__(self, clock: Callable[[], dt.datetime]) -> None:

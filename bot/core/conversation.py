@@ -341,7 +341,7 @@ def _date(reading: DateReading, typed: str, words: Wording, context: Context) ->
             button(words, "btn_decline", "consent:no"),
             button(words, "btn_privacy", "privacy"),
         )
-        return _say(words("consent_ask"), *buttons, outcome="consent_ask")
+        return _say(words.on_data("consent_ask"), *buttons, outcome="consent_ask")
     return Decision(
         (_date_saved(date, days, words),),
         (SetLanguage(words.language, words.traditional), SetProcedureDate(date)),
@@ -416,7 +416,7 @@ def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
 
 def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
     return _say(
-        words("privacy"),
+        words.on_data("privacy"),
         button(words, "btn_data", "data"),
         button(words, "btn_delete", "delete"),
         outcome="privacy",
@@ -434,6 +434,7 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
     lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
     return _say(
         "\n".join(lines),
+        *pairing.offered(words),
         button(words, "btn_delete", "delete"),
         button(words, "btn_privacy", "privacy"),
         outcome="my_data",
