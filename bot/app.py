@@ -22,6 +22,7 @@ from bot.inbox.leases import Name
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
+from bot.staff.pictures import Links
 from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store, StoreError
@@ -59,6 +60,7 @@ def line_channel(
         settings.line_token.get_secret_value(),
         settings.line_secret.get_secret_value(),
         settings.line_api_url,
+        data_url=settings.line_data_url,
         clock=clock,
         group_refused=group_refused,
     )
@@ -67,7 +69,9 @@ def line_channel(
 def line_menus(faq: Faq) -> dict[str, MenuTexts]:
     """The words of the menu below the LINE chat, in every language of the FAQ."""
     keys = ("btn_help", "btn_date", "btn_reminders", "btn_person")
-    spoken = {language: Wording(faq, language) for language in faq.languages}
+    spoken: dict[str, Wording] = {language: Wording(faq, language) for language in faq.languages}
+    if "zh" in spoken:
+        spoken["zh-Hant"] = Wording(faq, "zh", traditional=True)
     return {
         code: MenuTexts(words("btn_help"), [words(key) for key in keys]) for code, words in spoken.items()
     }
@@ -93,7 +97,11 @@ class App:
         if line:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
-        self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock)
+        public = settings.public_url if (settings.public_url or "").startswith("https://") else None
+        self.staff = StaffDesk(
+            self.store, room, self.channels, lambda: self.faq.current.faq, clock,
+            Links(key, public) if public else None,
+        )  # fmt: skip
         self._name = Name(settings.data_dir)
         self.inbox = Inbox(
             self.store, lambda: self.faq.current, self.channels, self.staff, clock, owner=self._name.value
@@ -106,8 +114,9 @@ class App:
             self._notify,
             marker=settings.data_dir / "last-seen",
         )
-        secure = (settings.public_url or "").startswith("https://")
-        self.staff_site = Site(self.store, self.staff, self.faq, settings.faq, key, clock, secure=secure)
+        self.staff_site = Site(
+            self.store, self.staff, self.faq, settings.faq, key, clock, secure=public is not None
+        )
         self.web = WebServer(settings.host, settings.port, self)
 
     def _telegram(self, key: bytes) -> TelegramChannel | None:

@@ -104,6 +104,7 @@ class FakeStaff:
     said: list[tuple[Address, tuple[Line, ...], bool]] = field(default_factory=list)
     listened: list[Incoming] = field(default_factory=list)
     talk: tuple[Line, ...] = ()
+    pictures: tuple[Incoming, ...] = ()
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
@@ -127,6 +128,9 @@ class FakeStaff:
         if self.fails:
             raise ConnectionError("the staff chat is away")
         self.said.append((patient.address, lines, taken))
+
+    async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
+        self.pictures += events
 
     async def alert(
         self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime

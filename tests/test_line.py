@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from bot import logs
+from bot.app import line_menus
 from bot.channels.line import picture
 from bot.channels.line.client import Quota
 from bot.channels.line.menu import MenuTexts
 from bot.channels.port import SendFailed
 from bot.core.values import Address, Button, DatePicker, Incoming, Message
+from intents.faq import Faq
 from tests import channel_fakes
 from tests.channel_fakes import Kept, LinePerson, line_channel
 from tests.peers import line_api
@@ -329,6 +331,21 @@ async def test_each_person_gets_the_menu_of_their_language(person: LinePerson) -
     await restarted.stop()
 
     assert person.platform.linked[USER] == made["ja"]
+
+
+async def test_traditional_readers_get_their_own_menu_or_the_simplified_one(
+    person: LinePerson, faq: Faq
+) -> None:
+    texts = line_menus(faq)
+    made = await person.channel.set_up_menus(texts)
+    await person.channel.show_menu(person.address, "zh-Hant")
+    assert person.platform.linked[USER] == made["zh-Hant"] != made["zh"]
+
+    without = {language: words for language, words in texts.items() if language != "zh-Hant"}
+    made = await person.channel.set_up_menus(without)
+    await person.channel.show_menu(person.address, "zh-Hant")
+    assert person.platform.linked[USER] == made["zh"]
+    assert person.violations() == []
 
 
 def test_the_picture_has_lines_size_and_weight(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bot.core.values import Address, Incoming, Message
 
@@ -63,6 +63,30 @@ class Channel(Protocol):
 
     async def stop(self) -> None:
         """Stop taking in events and close connections."""
+
+
+@runtime_checkable
+class HasPictures(Protocol):
+    """A channel whose pictures we can fetch."""
+
+    async def picture(self, file: str) -> bytes:
+        """What an Incoming's `file` stands for, at most 20 MB. Raises SendFailed."""
+
+
+@runtime_checkable
+class ShowsPictures(Protocol):
+    """A channel whose platform fetches pictures from an address of ours."""
+
+    async def send_picture(self, address: Address, url: str, small_url: str, caption: str = "") -> None:
+        """Show the JPEG that stands at `url`, with a preview. Raises SendFailed."""
+
+
+@runtime_checkable
+class HasMenus(Protocol):
+    """A channel that has a menu of its own in each language."""
+
+    async def show_menu(self, address: Address, language: str) -> None:
+        """Give this person the menu in `language` (en, ja, ko, zh, zh-Hant). Never raises."""
 
 
 def utc_now() -> dt.datetime:

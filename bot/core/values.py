@@ -33,11 +33,12 @@ class Incoming:
     action: str = ""  # what a button carries, see bot.core.actions
     language_hint: str | None = None  # the platform profile's language, a BCP 47 tag
     reply_handle: str | None = None
+    file: str | None = None  # what a picture's content is fetched by
     # What only the clinic's own chat tells:
     sender: str = ""  # the staff member's name
     thread: str | None = None  # the forum topic
     reply_to: str | None = None  # the message that is answered, or whose button was tapped
-    message: str | None = None  # the message's own id, to copy a picture by
+    message: str | None = None  # the message's own id, to copy it by within its platform
 
 
 @dataclass(frozen=True, slots=True)

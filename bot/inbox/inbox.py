@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
-from bot.channels.port import Channel, SendFailed
+from bot.channels.port import Channel, HasMenus, SendFailed
 from bot.core import enrol, pairing
 from bot.core.conversation import decide, typed_label, words_for
 from bot.core.values import (
@@ -29,6 +29,8 @@ from bot.core.values import (
     CountFeedback,
     Decision,
     Effect,
+    Enrol,
+    EraseAll,
     Incoming,
     Invitation,
     JoinChats,
@@ -37,12 +39,14 @@ from bot.core.values import (
     OpenAlert,
     Patient,
     RequestAppointment,
+    SetLanguage,
     Situation,
     StopAsking,
     Upcoming,
 )
 from bot.core.wording import Wording
 from bot.inbox import changes
+from bot.inbox.crowd import Crowd
 from bot.inbox.eventlog import EventLog
 from bot.inbox.leases import Leases
 from bot.inbox.people import Staff
@@ -93,9 +97,10 @@ class Inbox:
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
         self._leases = Leases(store, owner or secrets.token_hex(16), channels.keys(), clock)
         self._events = EventLog(store, self._leases.fresh)
-        self._sessions, self._guesses = Sessions(), pairing.Guesses()
+        self._sessions, self._guesses, self._crowd = Sessions(), pairing.Guesses(), Crowd()
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
+        self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
         self._watch: asyncio.Task[None] | None = None
         self._faq = understander().faq  # for an apology when `understander` fails
 
@@ -154,8 +159,8 @@ class Inbox:
 
     async def drain(self) -> None:
         """Wait until everything received so far is handled."""
-        while self._last:
-            await asyncio.gather(*self._last.values(), return_exceptions=True)
+        while waiting := [*self._last.values(), *self._beside]:
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def _queue(self, event: Incoming, repeated: bool) -> None:
         before = self._last.get(event.address)
@@ -215,6 +220,11 @@ class Inbox:
         known, meaning = await self._gather(event, session, understander)
         if session.flooding(self._monotonic()) and not _is_danger(meaning):
             return await self._slow_down(event, session, understander, answering, done)
+        if session.patient.id is None and not _is_danger(meaning):
+            pause = self._crowd.wait(event.address, self._monotonic())
+            if pause > 0:
+                await self._sleep(pause)
+                known, meaning = await self._gather(event, session, understander)
         # decide, and keep what must be kept before anything is said
         context, decision = self._decide(event, meaning, session, known, understander)
         for look in range(LOOKS):
@@ -234,6 +244,10 @@ class Inbox:
         if other:
             await self._tell_other_chat(other, words)
         self._remember(decision, session)
+        if event.kind == "joined" or any(isinstance(e, SetLanguage | Enrol) for e in decision.effects):
+            self._show_menu(
+                session.patient if session.patient.language else _speaking(session.patient, words)
+            )
         return replace(
             done,
             outcome=decision.outcome,
@@ -277,6 +291,15 @@ class Inbox:
         for key in afterwards:
             await answering.say(Message(words(key)))
         await self._show_requests(requests, session, words)
+
+    def _show_menu(self, patient: Patient) -> None:
+        """The platform's menu speaks the patient's language too. Nobody waits for it; dying before it costs a menu."""
+        channel = self._channels[patient.address.channel]
+        if isinstance(channel, HasMenus) and patient.language:
+            language = "zh-Hant" if patient.language == "zh" and patient.traditional else patient.language
+            task = asyncio.create_task(channel.show_menu(patient.address, language))
+            self._beside.add(task)
+            task.add_done_callback(self._beside.discard)
 
     def _remember(self, decision: Decision, session: Session) -> None:
         if decision.outcome == "answer":
@@ -387,6 +410,8 @@ class Inbox:
                 session.patient = await asyncio.to_thread(
                     changes.change, self._store, effect, patient, understander.faq, now
                 )
+            if isinstance(effect, EraseAll):
+                session.forget()
         return other
 
     async def _tell_other_chat(self, other: Address, words: Wording) -> None:
@@ -454,7 +479,20 @@ class Inbox:
                 log.error("relay_failed", **_fault(err))
                 if context.taken_over:
                     afterwards.append("alert_not_sent")
+        elif event.file:
+            session.pictures.append(event)
+        if alerts and session.pictures:
+            await self._show_pictures(patient, session)
         return afterwards
+
+    async def _show_pictures(self, patient: Patient, session: Session) -> None:
+        """What the patient showed before anybody was called: the bot has said that a person can judge it."""
+        pictures = tuple(session.pictures)
+        session.pictures.clear()
+        try:
+            await self._staff.shown(patient, pictures)
+        except Exception as err:
+            log.error("pictures_not_shown", **_fault(err))
 
     async def _alert(self, alert: OpenAlert, patient: Patient, talk: tuple[Line, ...]) -> bool:
         try:

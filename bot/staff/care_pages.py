@@ -80,6 +80,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
     alert = await asyncio.to_thread(store.alert, number) if number else None
     patient = await asyncio.to_thread(store.patient, found.address) or Patient(found.address)
     lines = await asyncio.to_thread(store.lines, found.id)
+    pictures = await asyncio.to_thread(store.pictures_of, found.id, visit.now)
     visits = await asyncio.to_thread(store.appointments_of, found.id)
     ended = await asyncio.to_thread(store.ended_alerts, found.address)
     await visit.audit_reading(f"thread {found.id}")
@@ -89,8 +90,17 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
         "thread.html", thread=found, alert=alert, patient=patient, lines=lines, visits=visits, ended=ended,
         title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
-        pulse=pulse,
+        pulse=pulse, pictures=pictures,
     )  # fmt: skip
+
+
+async def picture(visit: Visit) -> web.StreamResponse:
+    """What a patient or a colleague showed, for the week that it is kept."""
+    jpeg = await asyncio.to_thread(visit.site.store.picture, visit.number(), visit.now)
+    if jpeg is None:
+        raise web.HTTPNotFound
+    await visit.audit_reading(f"picture {visit.number()}")
+    return web.Response(body=jpeg, content_type="image/jpeg")
 
 
 async def reply(visit: Visit) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situati
 from bot.staff.alerting import Alerting
 from bot.staff.digest import Digest
 from bot.staff.listening import Listening
+from bot.staff.pictures import Links, Pictures
 from bot.staff.post import Post
 from bot.staff.relay import Relay
 from bot.staff.room import StaffRoom
@@ -34,12 +35,14 @@ class StaffDesk:
         channels: dict[str, Channel],
         faq: Callable[[], Faq],
         clock: Callable[[], dt.datetime],
+        links: Links | None = None,
     ) -> None:
         self._store, self._room, self.clock = store, room, clock
         self.post = Post(store, room, clock)
         self.voice = Voice(store, channels, faq, clock)
         self.alerting = Alerting(store, self.post, self.voice)
-        self.relay = Relay(store, self.post, self.voice, self.alerting)
+        self.pictures = Pictures(store, room, channels, clock, links)
+        self.relay = Relay(store, self.post, self.voice, self.alerting, self.pictures)
         self.visits = Visits(store, self.post, self.voice)
         self.digest = Digest(store, faq)
         self._listening = Listening(store, self.post, self.alerting, self.relay, self.visits)
@@ -77,6 +80,10 @@ class StaffDesk:
     ) -> None:
         """What is said while an alert is open or a person has taken over."""
         await self.relay.overheard(patient.address, event, lines, taken, now)
+
+    async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
+        """Pictures that the patient sent before somebody was called."""
+        await self.relay.shown(patient.address, events)
 
     async def heard(self, event: Incoming) -> str:
         """What staff wrote or tapped in their chat. Never raises: staff are told when it failed."""

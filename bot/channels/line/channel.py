@@ -20,7 +20,7 @@ from bot import logs
 from bot.channels.line.client import Json, LineApi, Quota
 from bot.channels.line.events import GroupJoined, OddEventError, fresh_token, read_events
 from bot.channels.line.menu import MenuTexts, language_of, set_up_rich_menus
-from bot.channels.line.messages import MESSAGES_A_CALL, render
+from bot.channels.line.messages import MESSAGES_A_CALL, picture, render
 from bot.channels.persist import Sleep
 from bot.channels.port import Receive, SendFailed
 from bot.core.values import Address, Incoming, Message
@@ -48,14 +48,14 @@ class LineChannel:
         *,
         clock: Callable[[], dt.datetime],
         group_refused: Callable[[str | None], str] | None = None,
+        data_url: str | None = None,
         seconds: float = 10.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self.api = LineApi(token, api_url, seconds=seconds)
+        self.api = LineApi(token, api_url, data_url=data_url, seconds=seconds)
         self._secret, self._clock, self._group_refused = secret.encode(), clock, group_refused
         self._sleep = sleep
         self._receive: Receive | None = None
-        self._menus: dict[str, str] | None = None  # language -> rich menu, asked for when first needed
         self._languages: OrderedDict[str, str | None] = OrderedDict()
 
     # --- the port
@@ -86,6 +86,13 @@ class LineChannel:
         with contextlib.suppress(SendFailed):
             await self.api.loading(address.chat)
 
+    async def picture(self, file: str) -> bytes:
+        return await self.api.content(file)
+
+    async def send_picture(self, address: Address, url: str, small_url: str, caption: str = "") -> None:
+        """Always a push: staff answer at any time."""
+        await self._push(address.chat, picture(url, small_url, caption), _key(None, 0), repeat=True)
+
     async def start(self, receive: Receive) -> None:
         """Events come through `webhook`, whose address stands in LINE's console."""
         self._receive = receive
@@ -101,16 +108,18 @@ class LineChannel:
 
     async def set_up_menus(self, texts: Mapping[str, MenuTexts]) -> dict[str, str]:
         """The rich menus in all languages of `texts`, the first one for everybody. Raises SendFailed."""
-        self._menus = await set_up_rich_menus(self.api, texts)
-        return self._menus
+        return await set_up_rich_menus(self.api, texts)
 
     async def show_menu(self, address: Address, language: str) -> None:
-        """Give this person the menu in `language`, if it was set up. Never raises: a menu is a convenience."""
+        """Give this person the menu in `language`, if it was set up. Never raises: a menu is a convenience.
+
+        The menus are asked for each time: languages change seldom, and `smileline line setup` may have run meanwhile.
+        """
         with contextlib.suppress(SendFailed):
-            if self._menus is None:
-                named, _ = await self.api.menus()
-                self._menus = {code: menu for alias, menu in named.items() if (code := language_of(alias))}
-            if menu_id := self._menus.get(language):
+            named, _ = await self.api.menus()
+            menus = {code: menu for alias, menu in named.items() if (code := language_of(alias))}
+            menu_id = menus.get(language.lower()) or menus.get(language.partition("-")[0])
+            if menu_id:
                 await self.api.show_menu(address.chat, menu_id)
 
     async def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:

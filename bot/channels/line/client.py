@@ -39,11 +39,17 @@ class Quota(NamedTuple):
 class LineApi:
     """Calls the Messaging API. Every method raises SendFailed, and nothing else, for LINE's or the network's fault."""
 
-    def __init__(self, token: str, api_url: str, *, seconds: float = 10.0) -> None:
+    def __init__(
+        self, token: str, api_url: str, *, data_url: str | None = None, seconds: float = 10.0
+    ) -> None:
+        """`data_url` is where pictures are; None: LINE's own place, or `api_url` where that is not LINE's."""
         host = api_url.rstrip("/")
-        self._settings = Configuration(access_token=token, host=None if host == _DEFAULT_HOST else host)
+        own = None if host == _DEFAULT_HOST else host
+        self._settings = Configuration(access_token=token, host=own)
+        self._data = Configuration(access_token=token, host=data_url.rstrip("/") if data_url else own)
         self._timeout = aiohttp.ClientTimeout(total=seconds, connect=seconds / 2)
         self._client: AsyncApiClient | None = None
+        self._data_client: AsyncApiClient | None = None
 
     async def reply(self, reply_token: str, messages: Sequence[Json]) -> None:
         """Answer an event, free of charge, once and within a minute. SendFailed("reply_token") when that is past."""
@@ -97,7 +103,7 @@ class LineApi:
         request = _built(RichMenuRequest, menu)
         async with self._calling() as api:
             made = await api.create_rich_menu(request, _request_timeout=self._timeout)
-            await AsyncMessagingApiBlob(api.api_client).set_rich_menu_image(
+            await self._blobs().set_rich_menu_image(
                 made.rich_menu_id,
                 body=bytearray(picture),
                 _headers={"Content-Type": "image/png"},
@@ -106,6 +112,12 @@ class LineApi:
             named = CreateRichMenuAliasRequest(richMenuAliasId=alias, richMenuId=made.rich_menu_id)
             await api.create_rich_menu_alias(named, _request_timeout=self._timeout)
         return str(made.rich_menu_id)
+
+    async def content(self, message: str) -> bytes:
+        """The picture of a message that somebody sent; LINE holds it for a while."""
+        async with self._calling():
+            found = await self._blobs().get_message_content(message, _request_timeout=self._timeout)
+        return bytes(found)
 
     async def delete_menu(self, menu_id: str) -> None:
         """The menu; its alias, if it has one, must be gone before."""
@@ -125,9 +137,16 @@ class LineApi:
             await api.link_rich_menu_id_to_user(user, menu_id, _request_timeout=self._timeout)
 
     async def close(self) -> None:
-        if self._client:
-            await self._client.close()
-            self._client = None
+        for client in (self._client, self._data_client):
+            if client:
+                await client.close()
+        self._client = self._data_client = None
+
+    def _blobs(self) -> AsyncMessagingApiBlob:
+        """What is no JSON has a host of its own."""
+        if self._data_client is None:
+            self._data_client = AsyncApiClient(self._data)
+        return AsyncMessagingApiBlob(self._data_client)
 
     @asynccontextmanager
     async def _calling(self) -> AsyncIterator[AsyncMessagingApi]:

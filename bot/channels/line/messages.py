@@ -39,6 +39,13 @@ def render(message: Message) -> list[Json]:
     return objects
 
 
+def picture(url: str, small_url: str, caption: str) -> list[Json]:
+    """A picture, and below it words."""
+    image: Json = {"type": "image", "originalContentUrl": url, "previewImageUrl": small_url}
+    words: list[Json] = [{"type": "text", "text": part} for part in split(caption, TEXT_UNITS)]
+    return [image, *words][:MESSAGES_A_CALL]
+
+
 def _quick(action: Json) -> Json:
     return {"type": "action", "action": action}
 

@@ -124,6 +124,9 @@ class TelegramChannel:
             with contextlib.suppress(SendFailed, ChatMovedError):
                 await self._api.typing(address.chat)
 
+    async def picture(self, file: str) -> bytes:
+        return await self._api.file(file)
+
     async def start(self, receive: Receive) -> None:
         """Begin to take in updates. An unreachable Telegram does not keep the other channels from starting."""
         self._receive = receive
