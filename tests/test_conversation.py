@@ -311,3 +311,9 @@ def test_every_label_of_every_button_fits_a_messenger(faq: Faq) -> None:
     for action in ("start", "help", "date", "reminders", "person", "privacy", "data", "language", "delete"):
         for message in press(faq, action, CONSENTED).replies:
             assert all(len(button.label) <= 20 and len(button.action) <= 48 for button in message.buttons)
+
+
+def test_a_typed_command_is_a_word_of_no_language(faq: Faq) -> None:
+    korean = replace(ANNA, language="ko")
+
+    assert say(faq, "/date", patient=korean).replies[0].text == faq.message("ask_date", "ko")

@@ -212,6 +212,18 @@ async def test_a_used_token_turns_into_a_push_with_a_retry_key(person: LinePerso
     assert uuid.UUID(call["key"])
 
 
+async def test_a_reply_whose_answer_was_lost_arrives_once(person: LinePerson) -> None:
+    await person.say("hello")
+    handle = person.inbox.events[0].reply_handle
+    person.platform.faults.append({"path": "/reply", "kind": "cut_after"})
+    with pytest.raises(SendFailed, match="unknown_outcome"):
+        await person.channel.send(person.address, Message("hi"), reply_handle=handle)
+
+    await person.channel.send(person.address, Message("hi"), reply_handle=handle)
+
+    assert person.texts() == ["hi"]
+
+
 async def test_a_push_whose_answer_was_lost_arrives_once(person: LinePerson) -> None:
     person.fail("lost_answer")
 

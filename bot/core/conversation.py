@@ -84,7 +84,7 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     traditional = (
         patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
     )
-    if meaning and meaning.text.strip():
+    if meaning and meaning.text.strip() and not _command(event.text):
         if meaning.language == "zh" and language != "zh":
             traditional = meaning.traditional
         elif meaning.language == "zh":
@@ -167,6 +167,12 @@ def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
     for number, offered in enumerate(buttons, 1):
         if wanted in (offered.label.casefold(), str(number)):
             return offered.action
+    return _command(text)
+
+
+def _command(text: str) -> str | None:
+    """The menu's verb that `/verb` asks for, typed where there are no commands. It is a word of no language."""
+    wanted = text.strip().casefold()
     return wanted[1:] if wanted.startswith("/") and wanted[1:] in MENU else None
 
 

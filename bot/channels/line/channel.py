@@ -28,6 +28,7 @@ from bot.core.values import Address, Incoming, Message
 log = logs.get("line")
 
 LANGUAGES_KEPT = 20_000  # profiles' languages remembered in memory
+DOUBTS_KEPT = 1000  # of a token's minute; beyond, an answer may come twice
 PUSH_TRIES = 3  # of one push under one key, when nobody else repeats it
 _HEADER = "X-Line-Signature"
 
@@ -57,6 +58,7 @@ class LineChannel:
         self._sleep = sleep
         self._receive: Receive | None = None
         self._languages: OrderedDict[str, str | None] = OrderedDict()
+        self._doubted: OrderedDict[str, None] = OrderedDict()  # reply tokens whose use may have worked
 
     # --- the port
 
@@ -191,10 +193,17 @@ class LineChannel:
         try:
             await self.api.reply(token, objects)
         except SendFailed as err:
+            if err.sent == "unknown":
+                self._doubt(token)
             if err.reason != "reply_token":
                 raise
-            return repeated
+            return repeated or token in self._doubted
         return True
+
+    def _doubt(self, token: str) -> None:
+        self._doubted[token] = None
+        while len(self._doubted) > DOUBTS_KEPT:
+            self._doubted.popitem(last=False)
 
     async def _push(self, user: str, objects: list[Json], key: str, *, repeat: bool) -> None:
         """`repeat`: try again here, since the caller has no key to repeat it with. LINE drops what it has accepted."""
