@@ -543,3 +543,15 @@ async def test_the_menu_follows_the_language(scene: Scene) -> None:
     await scene.enrol()
 
     assert menus.shown == [(ANNA, language) for language in ("ja", "ko", "zh-Hant", "zh-Hant")]
+
+
+async def test_the_profiles_language_is_the_first_guess_of_what_a_text_is_in(scene: Scene) -> None:
+    """The stand-in takes its hint for the language, as texts of Han characters alone do."""
+    await scene.receive(scene.event("腫脹", language_hint="ja-JP"))
+    await scene.receive(scene.event("腫脹", BEN, language_hint="xx"))
+
+    unknown = [scene.faq.message("unknown", language).split("{")[0][:12] for language in ("ja", "en")]
+    assert [text.startswith(head) for text, head in zip(scene.channel.texts, unknown, strict=True)] == [
+        True,
+        True,
+    ]

@@ -78,9 +78,7 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     """The words to answer in: the language of the text, else the patient's, else the profile's."""
     patient = context.patient
     hint = (event.language_hint or "").replace("_", "-")
-    language = patient.language or (
-        hint.split("-")[0] if hint.split("-")[0] in faq.languages else faq.languages[0]
-    )
+    language = patient.language or profile_language(event, faq) or faq.languages[0]
     traditional = (
         patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
     )
@@ -93,6 +91,12 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     if language not in faq.languages:
         language = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in faq.languages else faq.languages[0]
     return Wording(faq, language, traditional, context.platform)
+
+
+def profile_language(event: Incoming, faq: Faq) -> str | None:
+    """The language of the platform's profile, where we speak it: the first guess about somebody new."""
+    code = (event.language_hint or "").replace("_", "-").split("-")[0].lower()
+    return code if code in faq.languages else None
 
 
 def _say(

@@ -21,7 +21,7 @@ from bot import logs
 from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, HasMenus, SendFailed
 from bot.core import enrol, pairing
-from bot.core.conversation import decide, typed_label, words_for
+from bot.core.conversation import decide, profile_language, typed_label, words_for
 from bot.core.values import (
     Address,
     AskWishes,
@@ -356,7 +356,8 @@ class Inbox:
     def _meaning(understander: Understander, event: Incoming, session: Session) -> Understanding | None:
         if event.kind == "action" or not event.text.strip():
             return None
-        return understander.understand(event.text, session.patient.language)
+        guess = session.patient.language or profile_language(event, understander.faq)
+        return understander.understand(event.text, guess)
 
     def _context(self, event: Incoming, session: Session, known: Known) -> Context:
         return Context(
