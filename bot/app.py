@@ -35,6 +35,7 @@ COMMANDS = (
     "start",
     "help",
     "date",
+    "recovery",
     "reminders",
     "person",
     "privacy",
@@ -68,7 +69,7 @@ def line_channel(
 
 def line_menus(faq: Faq) -> dict[str, MenuTexts]:
     """The words of the menu below the LINE chat, in every language of the FAQ."""
-    keys = ("btn_help", "btn_date", "btn_reminders", "btn_person")
+    keys = ("btn_help", "btn_recovery", "btn_reminders", "btn_person")
     spoken: dict[str, Wording] = {language: Wording(faq, language) for language in faq.languages}
     if "zh" in spoken:
         spoken["zh-Hant"] = Wording(faq, "zh", traditional=True)

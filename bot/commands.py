@@ -42,7 +42,7 @@ def ask(
         "urgency": urgency,
         "red_flag": meaning.red_flag,
         "matches": [{"id": match.id, "score": match.score} for match in meaning.matches],
-        "reply": "\n\n".join(message.text for message in decision.replies),
+        "reply": "\n\n".join(message.words for message in decision.replies),
     }
 
 

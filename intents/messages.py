@@ -39,12 +39,12 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "link_used": (), "link_invalid": (), "pair_code": ("code", "minutes"), "pair_done": (), "pair_invalid": (),
     "helpful_ask": (), "helpful_thanks": (), "helpful_sorry": (),
     # buttons
-    "btn_person": (), "btn_date": (), "btn_reminders": (), "btn_pause": (), "btn_resume": (), "btn_stop": (),
+    "btn_person": (), "btn_date": (), "btn_recovery": (), "btn_reminders": (), "btn_pause": (), "btn_resume": (), "btn_stop": (),
     "btn_privacy": (), "btn_data": (), "btn_pair": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
     "btn_agree": (), "btn_decline": (), "btn_none": (), "btn_source": (), "btn_helpful": (),
     "btn_not_helpful": (), "btn_cancel": (), "btn_help": (), "btn_today": (), "btn_yesterday": (), "btn_book": (),
     # Telegram's command descriptions
-    "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
+    "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_recovery": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
     "cmd_data": (), "cmd_pair": (), "cmd_language": (), "cmd_pause": (), "cmd_resume": (), "cmd_stop": (), "cmd_delete": (),
 }  # fmt: skip
 

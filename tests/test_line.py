@@ -280,6 +280,22 @@ async def test_topics_are_a_card_and_decisions_are_quick_replies(person: LinePer
     assert [item["action"]["label"] for item in quick[0]["quickReply"]["items"]] == ["I agree", "No"]
 
 
+async def test_the_recovery_card_is_one_flex_message_with_its_words_for_the_list_of_chats(
+    person: LinePerson,
+) -> None:
+    card = Message(
+        "Procedure date: 20 November\nYour next notes:", (Button("My reminders", "reminders"),), None, "Day 3"
+    )
+    await person.channel.send(person.address, card)
+
+    [sent] = person.platform.accepted[-1]["messages"]
+    texts = [part["text"] for part in sent["contents"]["body"]["contents"]]
+    assert texts == ["Day 3", "Procedure date: 20 November", "Your next notes:"]
+    assert sent["altText"] == "Day 3 Procedure date: 20 November Your next notes:"
+    assert sent["contents"]["footer"]["contents"][0]["action"]["data"] == "reminders"
+    assert person.violations() == []
+
+
 async def test_more_buttons_than_quick_replies_become_a_card_with_the_picker_kept(person: LinePerson) -> None:
     many = tuple(Button(f"Choice {n}", f"choice:{n}") for n in range(13))
     picker = DatePicker("Pick a day", DAY, DAY, DAY)

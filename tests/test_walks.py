@@ -139,7 +139,7 @@ def _after(effect: Any, patient: Patient) -> Patient:
 
 
 def telegram_is_right(message: Message) -> None:
-    for part in (parts := split(message.text, TEXT_UNITS)):
+    for part in (parts := split(message.words, TEXT_UNITS)):
         rows = keyboards.keyboard(message, CHAT, SIGNER, calendar.guess_language(part))
         markup = {"inline_keyboard": [[{"text": t, "callback_data": d} for t, d in row] for row in rows]}
         sent = {"chat_id": CHAT, "text": part, **({"reply_markup": json.dumps(markup)} if rows else {})}

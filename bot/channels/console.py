@@ -34,7 +34,7 @@ class ConsoleChannel:
         repeated: bool = False,
     ) -> None:
         self._console.print(
-            Panel(message.text, border_style="magenta", expand=False, width=min(88, self._console.width)),
+            Panel(message.words, border_style="magenta", expand=False, width=min(88, self._console.width)),
             markup=False,
         )
         for number, button in enumerate(message.buttons, 1):

@@ -116,7 +116,7 @@ class WebChat:
 def _as_json(message: Message) -> dict[str, Any]:
     picker = message.picker
     return {
-        "text": message.text,
+        "text": message.words,
         "buttons": [{"label": b.label, "action": b.action} for b in message.buttons],
         "picker": picker
         and {

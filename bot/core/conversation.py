@@ -217,6 +217,8 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
             return answers.thank(verb == "good", argument, words)
         case "entry":
             return _answer(argument, words, context)
+        case "source" if argument:
+            return _source(words, replace(context, last_entry=argument), event)
         case "lang":
             return _language(argument, words, context)
         case "date" if argument:
@@ -393,6 +395,12 @@ def _ask_date_again(words: Wording, date: dt.date) -> Decision:
     )
 
 
+def _recovery(words: Wording, context: Context, event: Incoming) -> Decision:
+    if context.patient.procedure_date is None:
+        return _ask_date(words, context, event)
+    return Decision((journey.card(context, words),), (), "recovery")
+
+
 def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
     date_button = button(words, "btn_date", "date")
     if context.patient.procedure_date is None:
@@ -482,6 +490,7 @@ _SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
     "person": _person,
     "book": lambda words, context, event: _answer("book_consultation", words, context),
     "set_date": _ask_date,
+    "recovery": _recovery,
     "my_reminders": _my_reminders,
     "pause": lambda words, context, event: _set_reminders(words, context, "paused"),
     "resume": lambda words, context, event: _set_reminders(words, context, "on"),

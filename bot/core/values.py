@@ -80,11 +80,20 @@ class DatePicker:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to a patient. Channels render it with what they have and split what is too long."""
+    """One message to a patient. Channels render it with what they have and split what is too long.
+
+    `heading` makes it a card on platforms that have them; elsewhere it is the first line.
+    """
 
     text: str
     buttons: tuple[Button, ...] = ()
     picker: DatePicker | None = None
+    heading: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that is said, for a platform without cards."""
+        return f"{self.heading}\n{self.text}".strip()
 
 
 @dataclass(frozen=True, slots=True)

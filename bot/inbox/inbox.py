@@ -544,5 +544,5 @@ def _lines(event: Incoming, decision: Decision, now: dt.datetime) -> tuple[Line,
     said = event.text.strip() or (
         f"({event.kind})" if event.kind != "action" else f"(tapped: {event.action})"
     )
-    replies = (Line(now, "bot", message.text) for message in decision.replies)
+    replies = (Line(now, "bot", message.words) for message in decision.replies)
     return (Line(now, "patient", said), *replies)

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -68,6 +69,11 @@ class Claimed:
 class Events(Database):
     """Incoming events, once each, in the order of their arrival."""
 
+    @cached_property
+    def _keeping(self) -> Insert:
+        """Built once: it takes longer to say than to carry out."""
+        return _keeping(self.insert)
+
     def remember_event(self, event: Incoming) -> bool:
         """Keep `event` until it is done; False when this channel has delivered it before. Raises StoreError.
 
@@ -97,7 +103,7 @@ class Events(Database):
             "me": lease and lease.owner,
             "until": lease and lease.until,
         }
-        kept = db.execute(_keeping(self.insert), row).first()
+        kept = db.execute(self._keeping, row).first()
         return kept is not None and (lease is None or kept.owner == lease.owner)
 
     def _turn_mac(self, address: Address) -> bytes:

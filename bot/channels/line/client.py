@@ -16,8 +16,6 @@ from linebot.v3.messaging import (  # type: ignore[import-untyped]  # it publish
     AsyncMessagingApiBlob,
     Configuration,
     CreateRichMenuAliasRequest,
-    PushMessageRequest,
-    ReplyMessageRequest,
     RichMenuRequest,
     ShowLoadingAnimationRequest,
 )
@@ -53,16 +51,17 @@ class LineApi:
 
     async def reply(self, reply_token: str, messages: Sequence[Json]) -> None:
         """Answer an event, free of charge, once and within a minute. SendFailed("reply_token") when that is past."""
-        request = _built(ReplyMessageRequest, {"replyToken": reply_token, "messages": list(messages)})
         async with self._calling() as api:
-            await api.reply_message(request, _request_timeout=self._timeout)
+            await self._post(
+                api, "/v2/bot/message/reply", {"replyToken": reply_token, "messages": list(messages)}
+            )
 
     async def push(self, user: str, messages: Sequence[Json], retry_key: str) -> None:
         """Send at any time; costs quota. A repeat with the same key within a day changes nothing and counts as done."""
-        request = _built(PushMessageRequest, {"to": user, "messages": list(messages)})
+        body = {"to": user, "messages": list(messages)}
         async with self._calling() as api:
             try:
-                await api.push_message(request, x_line_retry_key=retry_key, _request_timeout=self._timeout)
+                await self._post(api, "/v2/bot/message/push", body, {"X-Line-Retry-Key": retry_key})
             except ApiException as err:
                 if err.status != 409:  # LINE accepted an earlier try whose answer we never saw
                     raise
@@ -147,6 +146,24 @@ class LineApi:
         if self._data_client is None:
             self._data_client = AsyncApiClient(self._data)
         return AsyncMessagingApiBlob(self._data_client)
+
+    async def _post(
+        self, api: AsyncMessagingApi, path: str, body: Json, headers: dict[str, str] | None = None
+    ) -> None:
+        """The library's call without its models: building and unbuilding them costs more than all the rest of an answer
+        (measured: 2 ms), and what we send is checked against LINE's own description by the tests.
+        """
+        answer = await api.api_client.call_api(
+            path,
+            "POST",
+            header_params={"Content-Type": "application/json", **(headers or {})},
+            body=body,
+            auth_settings=["Bearer"],
+            response_types_map={},
+            _request_timeout=self._timeout,
+            _host=_DEFAULT_HOST,
+        )
+        json.loads(answer.raw_data)  # an answer that is none tells nothing of what became of the message
 
     @asynccontextmanager
     async def _calling(self) -> AsyncIterator[AsyncMessagingApi]:

@@ -106,7 +106,7 @@ class TelegramChannel:
         When a later part fails the whole counts as "unknown": something was delivered.
         """
         chat = self._moved.get(address.chat, address.chat)
-        parts = split(message.text, TEXT_UNITS)
+        parts = split(message.words, TEXT_UNITS)
         if not parts:
             raise SendFailed("refused")
         for number, part in enumerate(parts, 1):
