@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from pydantic import SecretStr
+
 from bot import logs
 from bot.channels.line import LineChannel, MenuTexts
 from bot.channels.port import Channel, SendFailed, utc_now
 from bot.channels.telegram import TelegramChannel
 from bot.channels.webchat import WebChat
-from bot.config import Settings
+from bot.config import SECRETS, Settings
 from bot.core.actions import MENU
 from bot.core.wording import Wording
 from bot.inbox import Inbox
@@ -86,6 +88,9 @@ class App:
     ) -> None:
         key = load_key(settings.data_key.get_secret_value() if settings.data_key else None, settings.data_dir)
         self.settings, self.clock = settings, clock
+        for name in SECRETS:
+            value: SecretStr | None = getattr(settings, name)
+            logs.never_show(value.get_secret_value() if value and name != "database_url" else None)
         self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
         self.store = Store.open(settings.database_url.get_secret_value(), key)
         self.store.upgrade()

@@ -32,6 +32,7 @@ class FakeChannel:
     keys: list[str | None] = field(default_factory=list)
     repeats: list[bool] = field(default_factory=list)
     failures: list[SendFailed | Exception] = field(default_factory=list)
+    typed: list[Address] = field(default_factory=list)
     receive: Receive | None = None
 
     async def send(
@@ -50,7 +51,7 @@ class FakeChannel:
         self.repeats.append(repeated)
 
     async def typing(self, address: Address) -> None:
-        return None
+        self.typed.append(address)
 
     async def start(self, receive: Receive) -> None:
         self.receive = receive

@@ -63,7 +63,7 @@ class Scene:
         self.clock, self.channel, self.staff = Clock(), FakeChannel(), FakeStaff()
         self.understands = Understands(faq, {"swollen": SWELLING, "I cannot breathe": DANGER})
         self.faq, self.seconds, self.slept = faq, 0.0, list[float]()
-        self._ids = itertools.count(1)
+        self._ids, self.typing_after_seconds = itertools.count(1), 60.0
         self.inbox = self.restarted()
 
     def restarted(self) -> Inbox:
@@ -75,6 +75,7 @@ class Scene:
             self.staff,
             self.clock,
             owner="this machine",
+            typing_after_seconds=self.typing_after_seconds,
             sleep=self._sleep,
             monotonic=lambda: self.seconds,
         )

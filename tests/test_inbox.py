@@ -555,3 +555,14 @@ async def test_the_profiles_language_is_the_first_guess_of_what_a_text_is_in(sce
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize(("after", "typed"), [(0.0, [ANNA]), (60.0, [])])
+async def test_an_answer_that_takes_time_is_announced(
+    scene: Scene, after: float, typed: list[Address]
+) -> None:
+    scene.typing_after_seconds = after
+    scene.restarted()
+    await scene.say("swollen")
+
+    assert scene.channel.typed == typed

@@ -420,3 +420,20 @@ async def test_no_token_and_no_word_of_a_patient_reaches_the_log(capfd: pytest.C
     assert "secretword" not in out + err
     assert line_api.TOKEN not in out + err
     assert line_api.SECRET not in out + err
+
+
+def test_a_known_secret_is_hidden_in_any_line_and_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    """LINE's token looks like any other text; only the program that was given it knows it."""
+    token = "Zm9vYmFyYmF6cXV4/Zm9v+YmFy"
+    logs.set_up("DEBUG")
+    logs.never_show(token, None, "word")
+    try:
+        raise ValueError(f"https://api.example/?token={token}")
+    except ValueError:
+        logs.get("line").exception("failed", url=f"https://x/{token}", word="word")
+        logging.getLogger("aiohttp.client").exception("of a library: %s", token)
+
+    written = capfd.readouterr().err
+    assert token not in written
+    assert written.count("[hidden]") >= 4
+    assert '"word": "word"' in written

@@ -11,11 +11,12 @@ import secrets
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
@@ -89,6 +90,7 @@ class Inbox:
         clock: Callable[[], dt.datetime],
         *,
         owner: str | None = None,
+        typing_after_seconds: float = 0.7,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -100,6 +102,7 @@ class Inbox:
         self._sessions, self._guesses, self._crowd = Sessions(), pairing.Guesses(), Crowd()
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
+        self._typing_after_seconds = typing_after_seconds
         self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
         self._watch: asyncio.Task[None] | None = None
         self._faq = understander().faq  # for an apology when `understander` fails
@@ -201,11 +204,31 @@ class Inbox:
         try:
             if self._staff.is_staff(event.address):
                 return replace(done, outcome=await self._staff.heard(event))
-            return await self._converse(event, self._answering(event, repeated), done, turn)
+            with self._typing(event):
+                return await self._converse(event, self._answering(event, repeated), done, turn)
         except Exception as err:  # the outermost step: the patient still gets the way to a person
             log.error("event_failed", event_id=event.event_id, channel=channel, **_fault(err))
             await self._apologise(event)
         return done
+
+    @contextlib.contextmanager
+    def _typing(self, event: Incoming) -> Iterator[None]:
+        """The patient sees that an answer is on its way, if it does not come at once."""
+
+        def show() -> None:
+            self._do_beside(self._channels[event.address.channel].typing(event.address))
+
+        timer = asyncio.get_running_loop().call_later(self._typing_after_seconds, show)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for it, and dying before it costs nothing that matters."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     def _answering(self, event: Incoming, repeated: bool) -> Answering:
         return Answering(self._store, self._channels[event.address.channel], event, repeated, self._sleep)
@@ -293,13 +316,11 @@ class Inbox:
         await self._show_requests(requests, session, words)
 
     def _show_menu(self, patient: Patient) -> None:
-        """The platform's menu speaks the patient's language too. Nobody waits for it; dying before it costs a menu."""
+        """The platform's menu speaks the patient's language too."""
         channel = self._channels[patient.address.channel]
         if isinstance(channel, HasMenus) and patient.language:
             language = "zh-Hant" if patient.language == "zh" and patient.traditional else patient.language
-            task = asyncio.create_task(channel.show_menu(patient.address, language))
-            self._beside.add(task)
-            task.add_done_callback(self._beside.discard)
+            self._do_beside(channel.show_menu(patient.address, language))
 
     def _remember(self, decision: Decision, session: Session) -> None:
         if decision.outcome == "answer":
