@@ -204,21 +204,23 @@ class Inbox:
         try:
             if self._staff.is_staff(event.address):
                 return replace(done, outcome=await self._staff.heard(event))
-            with self._typing(event):
-                return await self._converse(event, self._answering(event, repeated), done, turn)
+            answering = self._answering(event, repeated)
+            with self._typing(event, answering):
+                return await self._converse(event, answering, done, turn)
         except Exception as err:  # the outermost step: the patient still gets the way to a person
             log.error("event_failed", event_id=event.event_id, channel=channel, **_fault(err))
             await self._apologise(event)
         return done
 
     @contextlib.contextmanager
-    def _typing(self, event: Incoming) -> Iterator[None]:
+    def _typing(self, event: Incoming, answering: Answering) -> Iterator[None]:
         """The patient sees that an answer is on its way, if it does not come at once."""
 
         def show() -> None:
             self._do_beside(self._channels[event.address.channel].typing(event.address))
 
         timer = asyncio.get_running_loop().call_later(self._typing_after_seconds, show)
+        answering.before_words = timer.cancel
         try:
             yield
         finally:
