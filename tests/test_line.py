@@ -156,8 +156,8 @@ async def test_a_group_gets_no_answers_but_one_polite_refusal() -> None:
 async def test_the_profiles_language_is_the_first_guess_and_asked_once(person: LinePerson) -> None:
     person.platform.languages[USER] = "zh-TW"
 
-    await person.deliver(person.platform.event(text="one"), person.platform.event(text="two"))
-    await person.say("three")
+    await person.deliver(person.platform.event(text="腫"), person.platform.event(text="痛"))
+    await person.say("瘀青")
 
     assert {event.language_hint for event in person.inbox.events} == {"zh-TW"}
     assert sum("/profile/" in call for call, _ in person.platform.calls) == 1
@@ -166,9 +166,17 @@ async def test_the_profiles_language_is_the_first_guess_and_asked_once(person: L
 async def test_a_profile_that_cannot_be_read_costs_no_message(person: LinePerson) -> None:
     person.platform.faults = [{"path": USER, "kind": "hang", "seconds": 1.5}]
 
-    event = await heard(person, person.platform.event(text="help me"))
+    event = await heard(person, person.platform.event(text="腫"))
 
-    assert (event.text, event.language_hint) == ("help me", None)
+    assert (event.text, event.language_hint) == ("腫", None)
+    assert person.platform.faults == []  # it was asked for
+
+
+async def test_no_profile_is_asked_for_where_the_text_tells_its_language(person: LinePerson) -> None:
+    for text in ("help me", "腫れています", "부었어요"):
+        await person.say(text)
+
+    assert not [call for call, _ in person.platform.calls if "/profile/" in call]
 
 
 # --- sending

@@ -61,6 +61,7 @@ from intents.understand import Understander
 log = logs.get("inbox")
 
 BEAT_SECONDS = 2.0  # so long an event waits at most when nobody has it in hand
+BUSY = 20  # patients whose messages are in hand
 LOOKS = 3  # how often one event is looked at when others change what it hangs on at the same moment
 
 
@@ -217,7 +218,8 @@ class Inbox:
         """The patient sees that an answer is on its way, if it does not come at once."""
 
         def show() -> None:
-            self._do_beside(self._channels[event.address.channel].typing(event.address))
+            if len(self._last) <= BUSY:  # in a rush it would only keep the answers longer
+                self._do_beside(self._channels[event.address.channel].typing(event.address))
 
         timer = asyncio.get_running_loop().call_later(self._typing_after_seconds, show)
         answering.before_words = timer.cancel

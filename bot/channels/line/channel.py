@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,8 @@ log = logs.get("line")
 LANGUAGES_KEPT = 20_000  # profiles' languages remembered in memory
 DOUBTS_KEPT = 1000  # of a token's minute; beyond, an answer may come twice
 PUSH_TRIES = 3  # of one push under one key, when nobody else repeats it
+# Letters that tell a text's language by themselves: Latin, kana, Hangul. For these the profile is not asked for.
+_TELLS = re.compile("[A-Za-z\u3040-\u30ff\uac00-\ud7af]")
 _HEADER = "X-Line-Signature"
 
 
@@ -168,7 +171,9 @@ class LineChannel:
     async def _learn_languages(self, events: Iterable[Incoming]) -> None:
         """The profiles' languages; asked once a person and at each new start, for a second at most: LINE awaits our 200."""
         unknown = (
-            e.address.chat for e in events if e.kind == "joined" or e.address.chat not in self._languages
+            e.address.chat
+            for e in events
+            if e.kind == "joined" or (e.address.chat not in self._languages and not _TELLS.search(e.text))
         )
         users = list(dict.fromkeys(unknown))
         for user, language in zip(users, await asyncio.gather(*map(self._language, users)), strict=True):
