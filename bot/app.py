@@ -9,19 +9,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from pydantic import SecretStr
+
 from bot import logs
 from bot.channels.line import LineChannel, MenuTexts
 from bot.channels.port import Channel, SendFailed, utc_now
 from bot.channels.telegram import TelegramChannel
 from bot.channels.webchat import WebChat
-from bot.config import Settings
+from bot.config import SECRETS, Settings
 from bot.core.actions import MENU
 from bot.core.wording import Wording
 from bot.inbox import Inbox
+from bot.inbox.leases import Name
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
+from bot.staff.pictures import Links
 from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store, StoreError
@@ -34,10 +38,12 @@ COMMANDS = (
     "start",
     "help",
     "date",
+    "recovery",
     "reminders",
     "person",
     "privacy",
     "data",
+    "pair",
     "language",
     "pause",
     "resume",
@@ -58,6 +64,7 @@ def line_channel(
         settings.line_token.get_secret_value(),
         settings.line_secret.get_secret_value(),
         settings.line_api_url,
+        data_url=settings.line_data_url,
         clock=clock,
         group_refused=group_refused,
     )
@@ -65,8 +72,10 @@ def line_channel(
 
 def line_menus(faq: Faq) -> dict[str, MenuTexts]:
     """The words of the menu below the LINE chat, in every language of the FAQ."""
-    keys = ("btn_help", "btn_date", "btn_reminders", "btn_person")
-    spoken = {language: Wording(faq, language) for language in faq.languages}
+    keys = ("btn_help", "btn_recovery", "btn_reminders", "btn_person")
+    spoken: dict[str, Wording] = {language: Wording(faq, language) for language in faq.languages}
+    if "zh" in spoken:
+        spoken["zh-Hant"] = Wording(faq, "zh", traditional=True)
     return {
         code: MenuTexts(words("btn_help"), [words(key) for key in keys]) for code, words in spoken.items()
     }
@@ -80,6 +89,9 @@ class App:
     ) -> None:
         key = load_key(settings.data_key.get_secret_value() if settings.data_key else None, settings.data_dir)
         self.settings, self.clock = settings, clock
+        for name in SECRETS:
+            value: SecretStr | None = getattr(settings, name)
+            logs.never_show(value.get_secret_value() if value and name != "database_url" else None)
         self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
         self.store = Store.open(settings.database_url.get_secret_value(), key)
         self.store.upgrade()
@@ -92,8 +104,12 @@ class App:
         if line:
             self.channels[line.name] = line
         room = telegram.staff_room if telegram and settings.staff_chat is not None else None
+        public = settings.public_url if (settings.public_url or "").startswith("https://") else None
         editing = Editing(self.faq, settings.faq, self.store, settings.labelled)
-        self.staff = StaffDesk(self.store, room, self.channels, lambda: self.faq.current.faq, clock, editing)
+        self.staff = StaffDesk(
+            self.store, room, self.channels, lambda: self.faq.current.faq, clock,
+            editing, Links(key, public) if public else None,
+        )  # fmt: skip
         self.outbox = Outbox(
             self.store,
             lambda: self.faq.current.faq,
@@ -102,18 +118,14 @@ class App:
             self._notify,
             marker=settings.data_dir / "last-seen",
         )
+        self._name = Name(settings.data_dir)
         self.inbox = Inbox(
-            self.store,
-            lambda: self.faq.current,
-            self.channels,
-            self.staff,
-            clock,
-            rides=self.outbox.ride_along,
-        )
-        secure = (settings.public_url or "").startswith("https://")
+            self.store, lambda: self.faq.current, self.channels, self.staff, clock,
+            rides=self.outbox.ride_along, owner=self._name.value,
+        )  # fmt: skip
         self.staff_site = Site(
             self.store, self.staff, self.faq, settings.faq, key, clock,
-            secure=secure, labelled=settings.labelled,
+            secure=public is not None, labelled=settings.labelled,
         )  # fmt: skip
         self.web = WebServer(settings.host, settings.port, self)
 
@@ -172,6 +184,7 @@ class App:
         waiting = await self.inbox.resume()  # first, or what comes in now would be taken for a leftover
         for channel in self.channels.values():
             await channel.start(self.inbox.receive)
+        self.inbox.start()
         await self.outbox.start()
         await self.staff.start()
         await self.web.start()
@@ -185,10 +198,12 @@ class App:
             await self.outbox.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.inbox.drain(), 10)
+            await self.inbox.stop()
             for channel in self.channels.values():  # the last replies opened connections again
                 await channel.stop()
             await self.web.stop()
             self.store.close()
+            self._name.close()
 
     async def _keep_house(self) -> None:
         """Once a day, throw away what has served its time; a failure waits for the next day."""

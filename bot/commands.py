@@ -29,7 +29,7 @@ def ask(
     )
     patient = Patient(ASKER, language=language, procedure_date=date)
     event = Incoming(ASKER, "ask", now, "text", text)
-    decision = decide(event, meaning, Context(patient, now, platform="Smileline"), faq)
+    decision = decide(event, meaning, Context(patient, now), faq)
     urgency = meaning.urgency
     if meaning.outcome == "answer" and meaning.matches:
         urgency = max(
@@ -42,7 +42,7 @@ def ask(
         "urgency": urgency,
         "red_flag": meaning.red_flag,
         "matches": [{"id": match.id, "score": match.score} for match in meaning.matches],
-        "reply": "\n\n".join(message.text for message in decision.replies),
+        "reply": "\n\n".join(message.words for message in decision.replies),
     }
 
 

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     line_token: SecretStr | None = Field(None, description="LINE channel access token")
     line_secret: SecretStr | None = Field(None, description="LINE channel secret, for webhook signatures")
     line_api_url: str = Field("https://api.line.me", description="LINE's Messaging API server")
+    line_data_url: str | None = Field(
+        None,
+        description="LINE's server of pictures; LINE's own, or `SMILELINE_LINE_API_URL` where that is set",
+    )
     public_url: str | None = Field(
         None, description="Address under which the webhooks are reached from outside, https://..."
     )

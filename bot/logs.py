@@ -24,8 +24,19 @@ _NOISY = (
 )
 
 
+_known: set[str] = set()
+_SHORTEST = 8  # characters of a secret that is looked for; a shorter one would blot out ordinary words
+
+
+def never_show(*secrets: str | None) -> None:
+    """From now on these stand in no line, whatever they look like."""
+    _known.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
+
+
 def hide_secrets(text: str) -> str:
-    """`text` with whatever looks like a platform's token taken out."""
+    """`text` with the secrets that we know, and whatever looks like a platform's token, taken out."""
+    for secret in _known:
+        text = text.replace(secret, "[hidden]")
     return _TOKEN.sub("[hidden]", text)
 
 

@@ -1,4 +1,4 @@
-"""The one HTTP server: webhooks, health, and the local chat page."""
+"""The one HTTP server: webhooks, health, the local chat page, and pictures for messengers that fetch them."""
 
 import json
 import secrets
@@ -52,6 +52,7 @@ class WebServer:
         server.router.add_get("/", self._page)
         server.router.add_get("/chat/ws", self._chat)
         server.router.add_get("/health", self._health)
+        server.router.add_get("/pictures/{name}/{ends}/{mac}/{size}.jpg", self._picture)
         server.router.add_static("/static", PAGES)
         self._app.staff_site.mount(server.router, ROUTES)
         for channel in self._app.channels.values():
@@ -75,6 +76,14 @@ class WebServer:
                 COOKIE, secrets.token_urlsafe(24), httponly=True, samesite="Strict", max_age=400 * 86400
             )
         return response
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        """A picture that staff sent to a patient, for the patient's messenger to fetch."""
+        jpeg = await self._app.staff.pictures.served(**request.match_info)
+        if jpeg is None:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 when patients can be answered; what is wrong otherwise. Holds no personal data."""

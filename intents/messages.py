@@ -5,7 +5,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # first contact
     "greeting": (), "help": (), "choose_language": (), "language_set": (),
     # consent
-    "consent_ask": ("platform",), "consent_thanks": (), "consent_declined": (), "consent_needed": (),
+    "consent_ask": ("platform",), "consent_ask_here": (), "consent_thanks": (), "consent_declined": (), "consent_needed": (),
     # procedure date
     "ask_date": (), "date_saved": ("date", "day"), "date_saved_future": ("date",), "date_not_understood": (),
     "date_impossible": ("text",), "date_too_old": ("date",), "date_too_far": ("date",), "date_ambiguous": (),
@@ -20,7 +20,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "my_data": (), "my_data_none": (), "my_data_line_language": ("language",), "my_data_line_date": ("date",),
     "my_data_line_reminders": ("sent", "pending"), "my_data_line_check_ins": ("answers",),
     "my_data_line_consent": ("date",), "delete_confirm": (), "delete_done": (), "delete_cancelled": (),
-    "privacy": ("platform",),
+    "privacy": ("platform",), "privacy_here": (),
     # a person
     "person_open": ("hours",), "person_on_call": ("until",), "person_closed": ("next_open",), "person_unreachable": (),
     # not sure, not known
@@ -42,8 +42,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "link_used": (), "link_invalid": (), "pair_code": ("code", "minutes"), "pair_done": (), "pair_invalid": (),
     "helpful_ask": (), "helpful_thanks": (), "helpful_sorry": (),
     # buttons
-    "btn_person": (), "btn_date": (), "btn_reminders": (), "btn_pause": (), "btn_resume": (), "btn_stop": (),
-    "btn_privacy": (), "btn_data": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
+    "btn_person": (), "btn_date": (), "btn_recovery": (), "btn_reminders": (), "btn_pause": (), "btn_resume": (), "btn_stop": (),
+    "btn_privacy": (), "btn_data": (), "btn_pair": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
     "btn_agree": (), "btn_decline": (), "btn_none": (), "btn_source": (), "btn_helpful": (),
     "btn_not_helpful": (), "btn_cancel": (), "btn_help": (), "btn_today": (), "btn_yesterday": (), "btn_book": (),
     # answers to a check-in
@@ -51,8 +51,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "btn_swelling_better": (), "btn_swelling_same": (), "btn_swelling_worse": (), "btn_swelling_much_worse": (),
     "btn_fine_well": (), "btn_fine_worried": (),
     # Telegram's command descriptions
-    "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
-    "cmd_data": (), "cmd_language": (), "cmd_pause": (), "cmd_resume": (), "cmd_stop": (), "cmd_delete": (),
+    "cmd_start": (), "cmd_help": (), "cmd_date": (), "cmd_recovery": (), "cmd_reminders": (), "cmd_person": (), "cmd_privacy": (),
+    "cmd_data": (), "cmd_pair": (), "cmd_language": (), "cmd_pause": (), "cmd_resume": (), "cmd_stop": (), "cmd_delete": (),
 }  # fmt: skip
 
 EVERYWHERE = ("clinic", "phone", "emergency", "hours", "address", "price", "crisis")

@@ -32,6 +32,7 @@ class FakeChannel:
     keys: list[str | None] = field(default_factory=list)
     repeats: list[bool] = field(default_factory=list)
     failures: list[SendFailed | Exception] = field(default_factory=list)
+    typed: list[Address] = field(default_factory=list)
     receive: Receive | None = None
 
     async def send(
@@ -50,7 +51,7 @@ class FakeChannel:
         self.repeats.append(repeated)
 
     async def typing(self, address: Address) -> None:
-        return None
+        self.typed.append(address)
 
     async def start(self, receive: Receive) -> None:
         self.receive = receive
@@ -104,6 +105,7 @@ class FakeStaff:
     said: list[tuple[Address, tuple[Line, ...], bool]] = field(default_factory=list)
     listened: list[Incoming] = field(default_factory=list)
     talk: tuple[Line, ...] = ()
+    pictures: tuple[Incoming, ...] = ()
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
@@ -127,6 +129,9 @@ class FakeStaff:
         if self.fails:
             raise ConnectionError("the staff chat is away")
         self.said.append((patient.address, lines, taken))
+
+    async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
+        self.pictures += events
 
     async def alert(
         self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime

@@ -63,17 +63,19 @@ class Scene:
         self.clock, self.channel, self.staff = Clock(), FakeChannel(), FakeStaff()
         self.understands = Understands(faq, {"swollen": SWELLING, "I cannot breathe": DANGER})
         self.faq, self.seconds, self.slept = faq, 0.0, list[float]()
-        self._ids = itertools.count(1)
+        self._ids, self.typing_after_seconds = itertools.count(1), 60.0
         self.inbox = self.restarted()
 
     def restarted(self) -> Inbox:
-        """A new process over the same store."""
+        """A new process over the same store, after the old one's end."""
         self.inbox = Inbox(
             self.store,  # type: ignore[arg-type]
             lambda: self.understands,  # type: ignore[arg-type, return-value]
             {"fake": self.channel},
             self.staff,
             self.clock,
+            owner="this machine",
+            typing_after_seconds=self.typing_after_seconds,
             sleep=self._sleep,
             monotonic=lambda: self.seconds,
         )

@@ -36,6 +36,9 @@ class FakeRoom:
     posts: list[Posted] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     copies: list[tuple[str, int, str]] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)  # file -> the picture that staff showed
+    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    last_id: int = 0
     failures: list[SendFailed] = field(default_factory=list)
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(100))
     _events: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -82,6 +85,18 @@ class FakeRoom:
             raise self.failures.pop(0)
         self.copies.append((from_chat, message, chat))
         return next(self._ids)
+
+    async def picture(self, file: str) -> bytes:
+        return self.contents[file]
+
+    async def send_picture(
+        self, chat: str, jpeg: bytes, *, topic: str | None = None, reply_to: int | None = None
+    ) -> int:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.pictures.append((chat, jpeg))
+        self.last_id = next(self._ids)
+        return self.last_id
 
     # --- what tests look at and do
 

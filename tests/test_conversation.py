@@ -311,3 +311,44 @@ def test_every_label_of_every_button_fits_a_messenger(faq: Faq) -> None:
     for action in ("start", "help", "date", "reminders", "person", "privacy", "data", "language", "delete"):
         for message in press(faq, action, CONSENTED).replies:
             assert all(len(button.label) <= 20 and len(button.action) <= 48 for button in message.buttons)
+
+
+def test_a_typed_command_is_a_word_of_no_language(faq: Faq) -> None:
+    korean = replace(ANNA, language="ko")
+
+    assert say(faq, "/date", patient=korean).replies[0].text == faq.message("ask_date", "ko")
+
+
+def test_my_recovery_says_the_day_and_what_comes_next(faq: Faq) -> None:
+    coming = tuple(
+        Upcoming(NOW + dt.timedelta(days=n), step.id) for n, step in enumerate(faq.file.reminders.steps[:4])
+    )
+
+    card = press(faq, "recovery", CONSENTED, upcoming=coming).replies[0]
+
+    assert card.heading == "You are on day 3."
+    assert card.text.splitlines()[0] == "Procedure date: 20 November 2026"
+    assert len(card.text.splitlines()) == 4  # the date, a header and two of the four
+    assert card.words.startswith("You are on day 3.\n")
+    assert [button.action for button in card.buttons] == ["reminders", "date", "person"]
+
+
+def test_my_recovery_before_the_day_and_after_a_stop(faq: Faq) -> None:
+    before = replace(CONSENTED, procedure_date=dt.date(2026, 12, 1), reminders="stopped")
+
+    card = press(faq, "recovery", before).replies[0]
+
+    assert card.heading == faq.message("btn_recovery", "en")
+    assert faq.message("reminders_stopped", "en")[:20] in card.text
+
+
+def test_my_recovery_without_a_date_asks_for_it(faq: Faq) -> None:
+    assert press(faq, "recovery").outcome == "ask_date"
+
+
+def test_an_answers_button_tells_where_it_comes_from_whatever_was_said_since(faq: Faq) -> None:
+    answer = press(faq, "entry:side_effect_rates")
+
+    assert "source:side_effect_rates" in actions(answer)
+    assert "https://" in press(faq, "source:side_effect_rates", last_entry="alcohol").replies[0].text
+    assert "source:swelling" not in actions(press(faq, "entry:swelling"))  # its sources have no address

@@ -13,8 +13,10 @@ from sqlalchemy.exc import OperationalError
 from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
 from bot.inbox import replies, sessions
+from bot.inbox.crowd import STRANGERS_AT_ONCE, STRANGERS_PER_SECOND
 from intents.types import Match
 from intents.understand import Understander
+from tests.fakes import FakeChannel
 from tests.scene import ANNA, BEN, Scene, push_channel
 
 
@@ -398,6 +400,24 @@ async def test_a_flood_is_told_once_and_then_not_answered(scene: Scene) -> None:
     assert scene.channel.texts[-1].startswith(slow[:20])
 
 
+async def test_a_swarm_of_strangers_waits_and_patients_and_danger_do_not(scene: Scene) -> None:
+    await scene.enrol(BEN)
+    scene.slept.clear()
+    for number in range(STRANGERS_AT_ONCE - 1):  # Ben was one, before he agreed
+        await scene.inbox.receive(scene.event("swollen", Address("fake", f"stranger {number}")))
+    await scene.inbox.drain()
+    assert scene.slept == []
+
+    late = Address("fake", "one too many")
+    await scene.say("swollen", late)
+    assert scene.slept == [pytest.approx(1 / STRANGERS_PER_SECOND)]
+    await scene.say("swollen", BEN)
+    await scene.say("I cannot breathe", Address("fake", "another"))
+
+    assert len(scene.slept) == 1
+    assert len(scene.channel.texts) == STRANGERS_AT_ONCE + 5  # two of the enrolment's, two about danger
+
+
 async def test_danger_in_a_flood_is_answered(scene: Scene) -> None:
     for _ in range(sessions.FLOOD_MESSAGES + 1):
         await scene.say("swollen")
@@ -473,3 +493,79 @@ async def test_danger_waits_for_no_turn(scene: Scene) -> None:
     assert "119" in scene.channel.texts[0]
     gate.set()
     await scene.inbox.drain()
+
+
+# --- pictures and menus
+
+
+async def test_a_picture_from_before_the_alert_is_shown_with_it(scene: Scene) -> None:
+    await scene.receive(scene.event(kind="photo", file="f1"))
+    assert scene.staff.pictures == ()
+
+    await scene.press("person")
+    await scene.press("person")
+
+    assert [event.file for event in scene.staff.pictures] == ["f1"]
+
+
+async def test_a_picture_whose_caption_tells_of_danger_is_shown(scene: Scene) -> None:
+    await scene.receive(scene.event("I cannot breathe", kind="photo", file="f1"))
+
+    assert [event.file for event in scene.staff.pictures] == ["f1"]
+
+
+async def test_what_was_erased_is_shown_to_nobody(scene: Scene) -> None:
+    await scene.receive(scene.event(kind="photo", file="f1"))
+    await scene.say("my secret")
+    await scene.press("delete:yes")
+    await scene.press("person")
+
+    assert scene.staff.pictures == ()
+    assert "my secret" not in str(scene.staff.talk)
+
+
+class Menus(FakeChannel):
+    """A messenger with a menu in each language."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[tuple[Address, str]] = []
+
+    async def show_menu(self, address: Address, language: str) -> None:
+        self.shown.append((address, language))
+
+
+async def test_the_menu_follows_the_language(scene: Scene) -> None:
+    scene.channel = menus = Menus()
+    scene.restarted()
+
+    await scene.receive(scene.event(kind="joined", language_hint="ja-JP"))
+    await scene.press("lang:ko")
+    await scene.say("swollen")
+    await scene.press("lang:zh-Hant")
+    await scene.enrol()
+
+    assert menus.shown == [(ANNA, language) for language in ("ja", "ko", "zh-Hant", "zh-Hant")]
+
+
+async def test_the_profiles_language_is_the_first_guess_of_what_a_text_is_in(scene: Scene) -> None:
+    """The stand-in takes its hint for the language, as texts of Han characters alone do."""
+    await scene.receive(scene.event("腫脹", language_hint="ja-JP"))
+    await scene.receive(scene.event("腫脹", BEN, language_hint="xx"))
+
+    unknown = [scene.faq.message("unknown", language).split("{")[0][:12] for language in ("ja", "en")]
+    assert [text.startswith(head) for text, head in zip(scene.channel.texts, unknown, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(("after", "typed"), [(0.0, [ANNA]), (60.0, [])])
+async def test_an_answer_that_takes_time_is_announced(
+    scene: Scene, after: float, typed: list[Address]
+) -> None:
+    scene.typing_after_seconds = after
+    scene.restarted()
+    await scene.say("swollen")
+
+    assert scene.channel.typed == typed

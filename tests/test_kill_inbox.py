@@ -5,6 +5,7 @@ A real `smileline run`, real HTTP, SIGKILL at random moments; the platforms' emu
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import random
@@ -22,6 +23,7 @@ import pytest
 
 from intents.understand import Understander
 from tests import helpers
+from tests.databases import KEY
 from tests.peers import bot_api, line_api
 
 pytestmark = pytest.mark.slow
@@ -170,11 +172,59 @@ async def test_every_line_message_is_answered_though_the_process_is_killed(
     assert line.violations == []
 
 
+async def test_a_living_process_takes_over_from_a_killed_one(
+    tmp_path: Path, understander: Understander
+) -> None:
+    users = list(range(1000, 1000 + MESSAGES // len(QUESTIONS)))
+    folders = [tmp_path / "one", tmp_path / "two"]
+    async with line_api.LinePlatform() as line:
+
+        def heads_of(user: int) -> list[str]:
+            return [_head(call["messages"]) for call in line.accepted if call["to"] == _user(user)]
+
+        def all_answered() -> bool:
+            return all(len(set(heads_of(user))) >= len(QUESTIONS) for user in users)
+
+        settings = {
+            "LINE_TOKEN": line_api.TOKEN,
+            "LINE_SECRET": line_api.SECRET,
+            "LINE_API_URL": line.url,
+            "DATABASE_URL": f"sqlite:///{tmp_path}/shared.db",
+            "DATA_KEY": base64.b64encode(KEY).decode(),
+        }
+        for folder in folders:
+            folder.mkdir()
+        async with (
+            running(folders[0], **settings) as one,
+            running(folders[1], **settings) as two,
+            aiohttp.ClientSession() as http,
+        ):
+            people = LinePeople(line, f"{one.url}/webhook/line", http)
+            heads = {}
+            for number, question in enumerate(QUESTIONS, 1):
+                await people.say(CALIBRATION, question)
+                await line.seen(lambda number=number: len(line.accepted) == number, 30)
+                heads[question] = heads_of(CALIBRATION)[-1]
+            people.urls = [f"{process.url}/webhook/line" for process in (one, two)]
+            saying = asyncio.create_task(people.all_say(users))
+            await line.seen(lambda: len(line.accepted) > MESSAGES // 3, 60)
+            await one.kill()
+            people.urls = people.urls[1:]
+            await saying
+            await line.seen(all_answered, 90)
+
+    doubled = judge(users, heads, heads_of)
+    print(f"line, two processes: {MESSAGES} messages, 1 kill, {doubled} doubled, seed {SEED}")
+    assert doubled <= 1
+    assert line.violations == []
+
+
 class LinePeople:
     """Friends of the account, and LINE's habit of delivering until it gets a 200, now and then once more."""
 
     def __init__(self, line: line_api.LinePlatform, url: str, http: aiohttp.ClientSession) -> None:
-        self._line, self._url, self._http = line, url, http
+        self._line, self._http = line, http
+        self.urls = [url]  # of the processes that live, as a load balancer knows them
         self._taken: list[dict[str, Any]] = []
         self._gate = asyncio.Semaphore(40)
         self._chance = random.Random(SEED)
@@ -203,7 +253,8 @@ class LinePeople:
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> int:
         try:
-            async with self._http.post(self._url, data=body, headers=headers) as answer:
+            url = self._chance.choice(self.urls)
+            async with self._http.post(url, data=body, headers=headers) as answer:
                 return answer.status
         except aiohttp.ClientError:
             return 0

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from bot import logs
+from bot.app import line_menus
 from bot.channels.line import picture
 from bot.channels.line.client import Quota
 from bot.channels.line.menu import MenuTexts
@@ -157,8 +158,8 @@ async def test_a_group_gets_no_answers_but_one_polite_refusal() -> None:
 async def test_the_profiles_language_is_the_first_guess_and_asked_once(person: LinePerson) -> None:
     person.platform.languages[USER] = "zh-TW"
 
-    await person.deliver(person.platform.event(text="one"), person.platform.event(text="two"))
-    await person.say("three")
+    await person.deliver(person.platform.event(text="腫"), person.platform.event(text="痛"))
+    await person.say("瘀青")
 
     assert {event.language_hint for event in person.inbox.events} == {"zh-TW"}
     assert sum("/profile/" in call for call, _ in person.platform.calls) == 1
@@ -167,9 +168,17 @@ async def test_the_profiles_language_is_the_first_guess_and_asked_once(person: L
 async def test_a_profile_that_cannot_be_read_costs_no_message(person: LinePerson) -> None:
     person.platform.faults = [{"path": USER, "kind": "hang", "seconds": 1.5}]
 
-    event = await heard(person, person.platform.event(text="help me"))
+    event = await heard(person, person.platform.event(text="腫"))
 
-    assert (event.text, event.language_hint) == ("help me", None)
+    assert (event.text, event.language_hint) == ("腫", None)
+    assert person.platform.faults == []  # it was asked for
+
+
+async def test_no_profile_is_asked_for_where_the_text_tells_its_language(person: LinePerson) -> None:
+    for text in ("help me", "腫れています", "부었어요"):
+        await person.say(text)
+
+    assert not [call for call, _ in person.platform.calls if "/profile/" in call]
 
 
 # --- sending
@@ -211,6 +220,18 @@ async def test_a_used_token_turns_into_a_push_with_a_retry_key(person: LinePerso
     (call,) = person.platform.accepted
     assert call["how"] == "push"
     assert uuid.UUID(call["key"])
+
+
+async def test_a_reply_whose_answer_was_lost_arrives_once(person: LinePerson) -> None:
+    await person.say("hello")
+    handle = person.inbox.events[0].reply_handle
+    person.platform.faults.append({"path": "/reply", "kind": "cut_after"})
+    with pytest.raises(SendFailed, match="unknown_outcome"):
+        await person.channel.send(person.address, Message("hi"), reply_handle=handle)
+
+    await person.channel.send(person.address, Message("hi"), reply_handle=handle)
+
+    assert person.texts() == ["hi"]
 
 
 async def test_a_push_whose_answer_was_lost_arrives_once(person: LinePerson) -> None:
@@ -290,6 +311,22 @@ async def test_a_check_in_is_asked_with_quick_replies_so_that_no_card_speaks_on_
     assert (event.kind, event.action) == ("action", "check:day_7:261120:severe")
 
 
+async def test_the_recovery_card_is_one_flex_message_with_its_words_for_the_list_of_chats(
+    person: LinePerson,
+) -> None:
+    card = Message(
+        "Procedure date: 20 November\nYour next notes:", (Button("My reminders", "reminders"),), None, "Day 3"
+    )
+    await person.channel.send(person.address, card)
+
+    [sent] = person.platform.accepted[-1]["messages"]
+    texts = [part["text"] for part in sent["contents"]["body"]["contents"]]
+    assert texts == ["Day 3", "Procedure date: 20 November", "Your next notes:"]
+    assert sent["altText"] == "Day 3 Procedure date: 20 November Your next notes:"
+    assert sent["contents"]["footer"]["contents"][0]["action"]["data"] == "reminders"
+    assert person.violations() == []
+
+
 async def test_more_buttons_than_quick_replies_become_a_card_with_the_picker_kept(person: LinePerson) -> None:
     many = tuple(Button(f"Choice {n}", f"choice:{n}") for n in range(13))
     picker = DatePicker("Pick a day", DAY, DAY, DAY)
@@ -355,6 +392,21 @@ async def test_each_person_gets_the_menu_of_their_language(person: LinePerson) -
     assert person.platform.linked[USER] == made["ja"]
 
 
+async def test_traditional_readers_get_their_own_menu_or_the_simplified_one(
+    person: LinePerson, faq: Faq
+) -> None:
+    texts = line_menus(faq)
+    made = await person.channel.set_up_menus(texts)
+    await person.channel.show_menu(person.address, "zh-Hant")
+    assert person.platform.linked[USER] == made["zh-Hant"] != made["zh"]
+
+    without = {language: words for language, words in texts.items() if language != "zh-Hant"}
+    made = await person.channel.set_up_menus(without)
+    await person.channel.show_menu(person.address, "zh-Hant")
+    assert person.platform.linked[USER] == made["zh"]
+    assert person.violations() == []
+
+
 def test_the_picture_has_lines_size_and_weight(tmp_path: Path) -> None:
     fields = [picture.Field(sign, "What can you do?") for sign in picture.SIGNS]
 
@@ -399,3 +451,20 @@ async def test_no_token_and_no_word_of_a_patient_reaches_the_log(capfd: pytest.C
     assert "secretword" not in out + err
     assert line_api.TOKEN not in out + err
     assert line_api.SECRET not in out + err
+
+
+def test_a_known_secret_is_hidden_in_any_line_and_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    """LINE's token looks like any other text; only the program that was given it knows it."""
+    token = "Zm9vYmFyYmF6cXV4/Zm9v+YmFy"
+    logs.set_up("DEBUG")
+    logs.never_show(token, None, "word")
+    try:
+        raise ValueError(f"https://api.example/?token={token}")
+    except ValueError:
+        logs.get("line").exception("failed", url=f"https://x/{token}", word="word")
+        logging.getLogger("aiohttp.client").exception("of a library: %s", token)
+
+    written = capfd.readouterr().err
+    assert token not in written
+    assert written.count("[hidden]") >= 4
+    assert '"word": "word"' in written

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.core import pairing
 from bot.core.reminders import plan
 from bot.core.values import Address, Incoming, OpenAlert
+from bot.core.wording import Wording
 from bot.outbox import Outbox
 from bot.store.store import Store
 from intents.faq import Faq
@@ -239,6 +240,34 @@ async def test_the_command_may_be_typed_where_there_are_no_commands(scene: Scene
 
     assert re.search(r"\b\d{6}\b", scene.channel.last.text)
     assert f"{pairing.MINUTES} minutes" in scene.channel.last.text
+
+
+async def test_my_data_offers_the_code_by_a_button(scene: Scene) -> None:
+    await scene.enrol()
+    await scene.press("data")
+    offered = next(button for button in scene.channel.last.buttons if button.action == "pair")
+    await scene.say(offered.label)
+
+    assert re.search(r"\b\d{6}\b", scene.channel.last.text)
+
+
+async def test_a_chat_without_a_messenger_offers_no_code(scene: Scene) -> None:
+    scene.channel.platform = ""
+    await scene.enrol()
+    await scene.press("data")
+
+    assert "pair" not in [button.action for button in scene.channel.last.buttons]
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "ko", "zh"])
+def test_only_a_platform_is_said_to_carry_the_messages(faq: Faq, language: str) -> None:
+    for key in ("consent_ask", "privacy"):
+        carried = Wording(faq, language, platform="LINE").on_data(key)
+        at_home = Wording(faq, language).on_data(key)
+
+        assert "LINE" in carried
+        assert at_home == Wording(faq, language)(f"{key}_here")
+        assert not re.search(r"LINE|Telegram|Smileline|abroad|海外|외국|国外", at_home)
 
 
 async def test_the_second_platform_asks_for_its_part_of_the_consent(scene: Scene, line: FakeChannel) -> None:

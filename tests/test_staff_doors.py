@@ -26,6 +26,7 @@ EXPECTED = {
     "GET /staff/pulse": "admin care",
     "GET /staff/threads/{number}": "admin care",
     "POST /staff/threads/{number}/reply": "admin care",
+    "GET /staff/pictures/{number}": "admin care",
     "POST /staff/threads/{number}/take": "admin care",
     "POST /staff/threads/{number}/back": "admin care",
     "POST /staff/threads/{number}/learn": "admin care",

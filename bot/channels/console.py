@@ -15,7 +15,7 @@ class ConsoleChannel:
     """Prints messages; buttons are numbered, and typing the number or the label presses one."""
 
     name = "console"
-    platform = "Smileline"
+    platform = ""  # nobody carries the words but us
     retry_keys = False
 
     def __init__(self, clock: Callable[[], dt.datetime], console: Console | None = None) -> None:
@@ -34,7 +34,7 @@ class ConsoleChannel:
         repeated: bool = False,
     ) -> None:
         self._console.print(
-            Panel(message.text, border_style="magenta", expand=False, width=min(88, self._console.width)),
+            Panel(message.words, border_style="magenta", expand=False, width=min(88, self._console.width)),
             markup=False,
         )
         for number, button in enumerate(message.buttons, 1):

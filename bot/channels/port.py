@@ -36,7 +36,7 @@ class Channel(Protocol):
     """One way to reach patients. `send` is the only verb the core of the product needs."""
 
     name: str  # "telegram", "line", "web", "console": the first part of an Address
-    platform: str  # the name as patients know it
+    platform: str  # the company that carries the words, as patients know it; empty when nobody does
     retry_keys: bool  # whether the platform recognises a repeated send by its retry key
 
     async def send(
@@ -83,6 +83,30 @@ class FreeReplies(Protocol):
 
         `repeated`: tried before with the same rider. After SendFailed with `sent="unknown"` nobody can tell of either.
         """
+
+
+@runtime_checkable
+class HasPictures(Protocol):
+    """A channel whose pictures we can fetch."""
+
+    async def picture(self, file: str) -> bytes:
+        """What an Incoming's `file` stands for, at most 20 MB. Raises SendFailed."""
+
+
+@runtime_checkable
+class ShowsPictures(Protocol):
+    """A channel whose platform fetches pictures from an address of ours."""
+
+    async def send_picture(self, address: Address, url: str, small_url: str, caption: str = "") -> None:
+        """Show the JPEG that stands at `url`, with a preview. Raises SendFailed."""
+
+
+@runtime_checkable
+class HasMenus(Protocol):
+    """A channel that has a menu of its own in each language."""
+
+    async def show_menu(self, address: Address, language: str) -> None:
+        """Give this person the menu in `language` (en, ja, ko, zh, zh-Hant). Never raises."""
 
 
 def utc_now() -> dt.datetime:

@@ -26,7 +26,7 @@ class WebChat:
     """Chats in memory. A message to a chat without an open page waits there until one opens."""
 
     name = "web"
-    platform = "Smileline"
+    platform = ""  # nobody carries the words but us
     retry_keys = False
 
     def __init__(self, clock: Callable[[], dt.datetime]) -> None:
@@ -116,7 +116,7 @@ class WebChat:
 def _as_json(message: Message) -> dict[str, Any]:
     picker = message.picker
     return {
-        "text": message.text,
+        "text": message.words,
         "buttons": [{"label": b.label, "action": b.action} for b in message.buttons],
         "picker": picker
         and {

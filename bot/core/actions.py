@@ -19,5 +19,5 @@ MENU = {
     "start": "start", "help": "help", "date": "set_date", "reminders": "my_reminders", "person": "person",
     "privacy": "privacy", "data": "my_data", "language": "change_language", "pause": "pause", "resume": "resume",
     "stop": "stop", "delete": "delete_data", "source": "source", "book": "book",
-    "pair": "pair",
+    "pair": "pair", "recovery": "recovery",
 }  # fmt: skip

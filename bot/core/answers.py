@@ -6,6 +6,7 @@ from bot.core.wording import Wording
 from intents.faq import URGENCIES, Entry, RedFlag, Urgency
 from intents.types import Match
 
+LONGEST_ID = 41  # of an entry whose sources a button asks for: `source:` and this make an action of 48
 RELATED = 3
 CHOICES = 3
 
@@ -24,6 +25,9 @@ def answer(entry: Entry, words: Wording, day: int | None) -> Message:
     buttons = [entry_button(words, words.faq.entries[id]) for id in entry.see_also[:RELATED]]
     if buttons:
         parts.append(words("related"))
+    linked = any(words.faq.file.sources[id].doi or words.faq.file.sources[id].url for id in entry.sources)
+    if linked and len(entry.id) <= LONGEST_ID:
+        buttons.append(button(words, "btn_source", f"source:{entry.id}"))
     if urgency_on(entry, day) != "routine" or entry.group == "clinic":
         buttons.insert(0, button(words, "btn_person", "person"))
     return Message("\n\n".join(parts), tuple(buttons))

@@ -83,13 +83,11 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     """The words to answer in: the language of the text, else the patient's, else the profile's."""
     patient = context.patient
     hint = (event.language_hint or "").replace("_", "-")
-    language = patient.language or (
-        hint.split("-")[0] if hint.split("-")[0] in faq.languages else faq.languages[0]
-    )
+    language = patient.language or profile_language(event, faq) or faq.languages[0]
     traditional = (
         patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
     )
-    if meaning and meaning.text.strip():
+    if meaning and meaning.text.strip() and not _command(event.text):
         if meaning.language == "zh" and language != "zh":
             traditional = meaning.traditional
         elif meaning.language == "zh":
@@ -98,6 +96,12 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     if language not in faq.languages:
         language = DEFAULT_LANGUAGE if DEFAULT_LANGUAGE in faq.languages else faq.languages[0]
     return Wording(faq, language, traditional, context.platform)
+
+
+def profile_language(event: Incoming, faq: Faq) -> str | None:
+    """The language of the platform's profile, where we speak it: the first guess about somebody new."""
+    code = (event.language_hint or "").replace("_", "-").split("-")[0].lower()
+    return code if code in faq.languages else None
 
 
 def _say(
@@ -172,6 +176,12 @@ def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
     for number, offered in enumerate(buttons, 1):
         if wanted in (offered.label.casefold(), str(number)):
             return offered.action
+    return _command(text)
+
+
+def _command(text: str) -> str | None:
+    """The menu's verb that `/verb` asks for, typed where there are no commands. It is a word of no language."""
+    wanted = text.strip().casefold()
     return wanted[1:] if wanted.startswith("/") and wanted[1:] in MENU else None
 
 
@@ -212,6 +222,8 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
             return answers.thank(verb == "good", argument, words)
         case "entry":
             return _answer(argument, words, context)
+        case "source" if argument:
+            return _source(words, replace(context, last_entry=argument), event)
         case "lang":
             return _language(argument, words, context)
         case "date" if argument:
@@ -348,7 +360,7 @@ def _date(reading: DateReading, typed: str, words: Wording, context: Context) ->
             button(words, "btn_decline", "consent:no"),
             button(words, "btn_privacy", "privacy"),
         )
-        return _say(words("consent_ask"), *buttons, outcome="consent_ask")
+        return _say(words.on_data("consent_ask"), *buttons, outcome="consent_ask")
     return Decision(
         (_date_saved(date, days, words),),
         (SetLanguage(words.language, words.traditional), SetProcedureDate(date)),
@@ -390,6 +402,12 @@ def _ask_date_again(words: Wording, date: dt.date) -> Decision:
     )
 
 
+def _recovery(words: Wording, context: Context, event: Incoming) -> Decision:
+    if context.patient.procedure_date is None:
+        return _ask_date(words, context, event)
+    return Decision((journey.card(context, words),), (), "recovery")
+
+
 def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
     date_button = button(words, "btn_date", "date")
     if context.patient.procedure_date is None:
@@ -423,7 +441,7 @@ def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
 
 def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
     return _say(
-        words("privacy"),
+        words.on_data("privacy"),
         button(words, "btn_data", "data"),
         button(words, "btn_delete", "delete"),
         outcome="privacy",
@@ -443,6 +461,7 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
     lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
     return _say(
         "\n".join(lines),
+        *pairing.offered(words),
         button(words, "btn_delete", "delete"),
         button(words, "btn_privacy", "privacy"),
         outcome="my_data",
@@ -480,6 +499,7 @@ _SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
     "person": _person,
     "book": lambda words, context, event: _answer("book_consultation", words, context),
     "set_date": _ask_date,
+    "recovery": _recovery,
     "my_reminders": _my_reminders,
     "pause": lambda words, context, event: _set_reminders(words, context, "paused"),
     "resume": lambda words, context, event: _set_reminders(words, context, "on"),

@@ -105,7 +105,7 @@ def _spoken(link: Invitation, words: Wording, context: Context) -> Wording:
 
 
 def _ask(payload: str, date: dt.date, words: Wording) -> Decision:
-    text = f"{words('my_data_line_date', date=words.date(date))}\n\n{words('consent_ask')}"
+    text = f"{words('my_data_line_date', date=words.date(date))}\n\n{words.on_data('consent_ask')}"
     buttons = (
         button(words, "btn_agree", f"consent:{payload}"),
         button(words, "btn_decline", "consent:no"),

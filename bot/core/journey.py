@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 from bot.core import checkins
 from bot.core.actions import button
+from bot.core.recovery import recovery_day
 from bot.core.values import Context, Message
 from bot.core.wording import Wording
 from intents.faq import Step
 
 LISTED = 5
+NEXT = 2  # of them on the card
 
 
 def reminder(
@@ -40,6 +42,26 @@ def reminder(
 
 def _neutral(step: Step, words: Wording) -> str:
     return words("reminder_neutral_start") if step.day == 0 else words("reminder_neutral", day=step.day)
+
+
+def card(context: Context, words: Wording) -> Message:
+    """Which day it is and what comes next, of one who has given a date."""
+    patient = context.patient
+    assert patient.procedure_date
+    zone = patient.timezone or words.faq.clinic.timezone
+    day = recovery_day(patient.procedure_date, context.now, zone)
+    lines = [words("my_data_line_date", date=words.date(patient.procedure_date))]
+    if patient.reminders != "on":
+        lines.append(words(f"reminders_{patient.reminders}"))
+    elif coming := listing(context, words):
+        lines += [words("reminders_header"), *coming[:NEXT]]
+    buttons = (
+        button(words, "btn_reminders", "reminders"),
+        button(words, "btn_date", "date"),
+        button(words, "btn_person", "person"),
+    )
+    heading = words("day_known", day=day) if day is not None else words("btn_recovery")
+    return Message("\n".join(lines), buttons, heading=heading)
 
 
 def listing(context: Context, words: Wording) -> list[str]:

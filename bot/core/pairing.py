@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.actions import button, split
-from bot.core.values import Address, Context, Decision, Incoming, JoinChats, Message, OfferCode
+from bot.core.values import Address, Button, Context, Decision, Incoming, JoinChats, Message, OfferCode
 from bot.core.wording import Wording
 
 CodeState = Literal["open", "own", "joined", "wrong"]
@@ -30,6 +30,11 @@ def typed_code(event: Incoming, typed: str | None) -> str | None:
         return None
     text = unicodedata.normalize("NFKC", event.text).strip(" .。!！")
     return re.sub(r"\D", "", text) if _CODE.fullmatch(text) and text.isascii() else None
+
+
+def offered(words: Wording) -> tuple[Button, ...]:
+    """The button that asks for a code; none where no messenger is used, since a second one would be the first."""
+    return (button(words, "btn_pair", "pair"),) if words.platform else ()
 
 
 def offer(words: Wording, context: Context) -> Decision:
@@ -56,7 +61,7 @@ def join(code: str, agreed: bool, words: Wording, context: Context) -> Decision:
                 button(words, "btn_decline", "consent:no"),
                 button(words, "btn_privacy", "privacy"),
             )
-            return Decision((Message(words("consent_ask"), buttons),), (), "pair_consent")
+            return Decision((Message(words.on_data("consent_ask"), buttons),), (), "pair_consent")
         case _:
             return Decision((Message(words("pair_invalid")),), (), "pair_invalid")
 

@@ -33,11 +33,12 @@ class Incoming:
     action: str = ""  # what a button carries, see bot.core.actions
     language_hint: str | None = None  # the platform profile's language, a BCP 47 tag
     reply_handle: str | None = None
+    file: str | None = None  # what a picture's content is fetched by
     # What only the clinic's own chat tells:
     sender: str = ""  # the staff member's name
     thread: str | None = None  # the forum topic
     reply_to: str | None = None  # the message that is answered, or whose button was tapped
-    message: str | None = None  # the message's own id, to copy a picture by
+    message: str | None = None  # the message's own id, to copy it by within its platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,20 @@ class DatePicker:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to a patient. Channels render it with what they have and split what is too long."""
+    """One message to a patient. Channels render it with what they have and split what is too long.
+
+    `heading` makes it a card on platforms that have them; elsewhere it is the first line.
+    """
 
     text: str
     buttons: tuple[Button, ...] = ()
     picker: DatePicker | None = None
+    heading: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that is said, for a platform without cards."""
+        return f"{self.heading}\n{self.text}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ from intents.languages import LANGUAGES
 
 @dataclass(frozen=True)
 class Wording:
-    """Speaks one language from one version of the FAQ. `traditional`: Chinese shown in Traditional characters."""
+    """Speaks one language from one version of the FAQ. `traditional`: Chinese shown in Traditional characters.
+
+    `platform`: the company that carries the words, as patients know it; empty where there is none.
+    """
 
     faq: Faq
     language: str
@@ -29,6 +32,10 @@ class Wording:
     def __call__(self, key: str, **values: object) -> str:
         """The bot's own sentence `key`."""
         return self._fill(self.faq.message(key, self.language), values)
+
+    def on_data(self, key: str) -> str:
+        """The sentence `key` about what becomes of data: another one where no platform carries the words."""
+        return self(key if self.platform else f"{key}_here")
 
     def text(self, texts: dict[Any, str], **values: object) -> str:
         """A text of the file (an answer, a danger reply ...)."""

@@ -1,11 +1,12 @@
 """Group commit of the inbox: events that come in and events that are done share a transaction, and so one fsync."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot import logs
 from bot.core.values import Incoming
-from bot.store.events import Done
+from bot.store.events import Done, Lease
 from bot.store.store import Store, StoreAway
 
 log = logs.get("inbox")
@@ -23,13 +24,13 @@ class _Waiting:
 class EventLog:
     """Collects entries while a commit is under way and commits them together next."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, lease: Callable[[], Lease]) -> None:
+        self._store, self._lease = store, lease
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, entry: Incoming | Done) -> bool:
-        """Returns when `entry` is on disk; False for an event that was there before.
+        """Returns when `entry` is on disk; False for an event that was there before, or must wait for its turn.
 
         Raises StoreError for an event that could not be stored (the platform keeps it then). What is done is written again
         until it can be: if we die before that, the event is handled once more.
@@ -56,7 +57,8 @@ class EventLog:
     async def _commit(self, page: list[_Waiting]) -> list[_Waiting]:
         """Write one page; returns what must be written again."""
         try:
-            written = await asyncio.to_thread(self._store.write_events, [item.entry for item in page])
+            entries = [item.entry for item in page]
+            written = await asyncio.to_thread(self._store.write_events, entries, self._lease())
         except StoreAway as err:
             return _split(page, err)
         except Exception as err:  # one entry that the schema refuses shall not cost the others

@@ -1,26 +1,28 @@
 """The shell of one incoming event: stored before it is acknowledged, then gather, decide, apply, record.
 
 What if we die right here? Before the event is stored: the platform sends it again. After that and before it is marked done:
-it is handled again after the restart, so a reply may come twice but none is missing.
+it is handled again, after the restart or by another process, so a reply may come twice but none is missing.
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import secrets
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
-from bot.channels.port import Channel, SendFailed
+from bot.channels.port import Channel, HasMenus, SendFailed
 from bot.core import checkins, enrol, pairing
-from bot.core.conversation import decide, typed_label, words_for
+from bot.core.conversation import decide, profile_language, typed_label, words_for
 from bot.core.values import (
     Address,
     Asked,
@@ -30,6 +32,8 @@ from bot.core.values import (
     CountFeedback,
     Decision,
     Effect,
+    Enrol,
+    EraseAll,
     Incoming,
     Invitation,
     JoinChats,
@@ -38,24 +42,29 @@ from bot.core.values import (
     OpenAlert,
     Patient,
     RequestAppointment,
+    SetLanguage,
     Situation,
     StopAsking,
     Upcoming,
 )
 from bot.core.wording import Wording
 from bot.inbox import changes
+from bot.inbox.crowd import Crowd
 from bot.inbox.eventlog import EventLog
+from bot.inbox.leases import Leases
 from bot.inbox.people import Staff
 from bot.inbox.replies import Answering, Turns
 from bot.inbox.riding import Ride, Rides, may_ride
 from bot.inbox.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.store.events import Done
-from bot.store.store import Store
+from bot.store.store import Store, StoreError
 from intents.types import Understanding
 from intents.understand import Understander
 
 log = logs.get("inbox")
 
+BEAT_SECONDS = 2.0  # so long an event waits at most when nobody has it in hand
+BUSY = 20  # patients whose messages are in hand
 LOOKS = 3  # how often one event is looked at when others change what it hangs on at the same moment
 
 
@@ -87,16 +96,23 @@ class Inbox:
         clock: Callable[[], dt.datetime],
         *,
         rides: Rides | None = None,
+        owner: str | None = None,
+        typing_after_seconds: float = 0.7,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`owner` names this process among those that share the store; None: a name that nobody has."""
         self._store, self._understander, self._channels = store, understander, channels
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
         self._rides = rides
-        self._events, self._sessions, self._guesses = EventLog(store), Sessions(), pairing.Guesses()
+        self._leases = Leases(store, owner or secrets.token_hex(16), channels.keys(), clock)
+        self._events = EventLog(store, self._leases.fresh)
+        self._sessions, self._guesses, self._crowd = Sessions(), pairing.Guesses(), Crowd()
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._last: dict[Address, asyncio.Task[None]] = {}
-        self._mine: set[tuple[str, str]] = set()  # events that this process has in hand
+        self._typing_after_seconds = typing_after_seconds
+        self._beside: set[asyncio.Task[None]] = set()  # what nobody waits for
+        self._watch: asyncio.Task[None] | None = None
         self._faq = understander().faq  # for an apology when `understander` fails
 
     async def receive(self, event: Incoming) -> None:
@@ -105,25 +121,57 @@ class Inbox:
         Raises StoreError when it could not be stored: the platform keeps it and delivers it again.
         """
         if await self._events.add(event):
-            self._mine.add(_name(event))
+            self._leases.take(event)
             self._queue(event, repeated=False)
 
     async def resume(self) -> int:
-        """Handle what an earlier process stored and did not finish; returns how many. Call it before events come in.
+        """Handle what an earlier process of our name stored and did not finish; returns how many. Call it before events come in.
 
         Events of a channel that is not set at present wait for the start at which it is.
         """
-        stored = await asyncio.to_thread(self._store.unhandled_events, 1_000_000)
-        events = [e for e in stored if e.address.channel in self._channels and _name(e) not in self._mine]
-        for event in events:
-            self._mine.add(_name(event))
-            self._queue(event, repeated=True)
-        return len(events)
+        return await self._claim(restarted=True)
+
+    async def beat(self) -> int:
+        """Keep our leases, and take over what nobody has in hand; how many events that was. Raises StoreError."""
+        await self._leases.renew()
+        return await self._claim(restarted=False)
+
+    async def _claim(self, *, restarted: bool) -> int:
+        count = 0
+        while claimed := await self._leases.claim(restarted=restarted):
+            for item in claimed:
+                self._leases.take(item.event)
+                self._queue(item.event, item.repeated)
+            count += len(claimed)
+            restarted = False  # what stands under our name now is in our hands
+        return count
+
+    def start(self) -> None:
+        """Beat until `stop`."""
+        self._watch = asyncio.create_task(self._beats())
+
+    async def stop(self) -> None:
+        """Put down what could not be finished: another process may go on at once."""
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        with contextlib.suppress(StoreError):  # the leases run out by themselves
+            await self._leases.release()
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                if count := await self.beat():
+                    log.info("events_taken_over", events=count)
+            except Exception as err:  # the outermost step of the loop: leave a record and go on
+                log.error("beat_failed", **_fault(err))
 
     async def drain(self) -> None:
         """Wait until everything received so far is handled."""
-        while self._last:
-            await asyncio.gather(*self._last.values(), return_exceptions=True)
+        while waiting := [*self._last.values(), *self._beside]:
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def _queue(self, event: Incoming, repeated: bool) -> None:
         before = self._last.get(event.address)
@@ -142,13 +190,17 @@ class Inbox:
 
     async def _handle(self, event: Incoming, repeated: bool) -> None:
         started = time.perf_counter()
+        if not await self._leases.still_mine(event):
+            self._leases.put_down(event)
+            log.warning("event_is_anothers", event_id=event.event_id)
+            return
         async with AsyncExitStack() as turn:  # held until the answer is on record
             done = await self._answer(event, repeated, turn)
             try:  # waits while the database is away: if we die meanwhile, the event is handled again
                 await self._events.add(done)
             except Exception as err:
                 log.error("event_not_recorded", event_id=event.event_id, **_fault(err))
-        self._mine.discard(_name(event))
+        self._leases.put_down(event)
         log.info(
             "handled", channel=done.channel, kind=event.kind, outcome=done.outcome, entry=done.entry,
             ms=round((time.perf_counter() - started) * 1000, 1),
@@ -160,11 +212,34 @@ class Inbox:
         try:
             if self._staff.is_staff(event.address):
                 return replace(done, outcome=await self._staff.heard(event))
-            return await self._converse(event, self._answering(event, repeated), done, turn)
+            answering = self._answering(event, repeated)
+            with self._typing(event, answering):
+                return await self._converse(event, answering, done, turn)
         except Exception as err:  # the outermost step: the patient still gets the way to a person
             log.error("event_failed", event_id=event.event_id, channel=channel, **_fault(err))
             await self._apologise(event)
         return done
+
+    @contextlib.contextmanager
+    def _typing(self, event: Incoming, answering: Answering) -> Iterator[None]:
+        """The patient sees that an answer is on its way, if it does not come at once."""
+
+        def show() -> None:
+            if len(self._last) <= BUSY:  # in a rush it would only keep the answers longer
+                self._do_beside(self._channels[event.address.channel].typing(event.address))
+
+        timer = asyncio.get_running_loop().call_later(self._typing_after_seconds, show)
+        answering.before_words = timer.cancel
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for it, and dying before it costs nothing that matters."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     def _answering(self, event: Incoming, repeated: bool) -> Answering:
         return Answering(self._store, self._channels[event.address.channel], event, repeated, self._sleep)
@@ -179,6 +254,11 @@ class Inbox:
         known, meaning = await self._gather(event, session, understander)
         if session.flooding(self._monotonic()) and not _is_danger(event, meaning):
             return await self._slow_down(event, session, understander, answering, done)
+        if session.patient.id is None and not _is_danger(event, meaning):
+            pause = self._crowd.wait(event.address, self._monotonic())
+            if pause > 0:
+                await self._sleep(pause)
+                known, meaning = await self._gather(event, session, understander)
         # decide, and keep what must be kept before anything is said
         context, decision = self._decide(event, meaning, session, known, understander)
         for look in range(LOOKS):
@@ -204,6 +284,10 @@ class Inbox:
         if other:
             await self._tell_other_chat(other, words)
         self._remember(decision, session)
+        if event.kind == "joined" or any(isinstance(e, SetLanguage | Enrol) for e in decision.effects):
+            self._show_menu(
+                session.patient if session.patient.language else _speaking(session.patient, words)
+            )
         return replace(
             done,
             outcome=decision.outcome,
@@ -248,6 +332,13 @@ class Inbox:
         for key in afterwards:
             await answering.say(Message(words(key)))
         await self._show_requests(requests, session, words)
+
+    def _show_menu(self, patient: Patient) -> None:
+        """The platform's menu speaks the patient's language too."""
+        channel = self._channels[patient.address.channel]
+        if isinstance(channel, HasMenus) and patient.language:
+            language = "zh-Hant" if patient.language == "zh" and patient.traditional else patient.language
+            self._do_beside(channel.show_menu(patient.address, language))
 
     def _remember(self, decision: Decision, session: Session) -> None:
         if decision.outcome == "answer":
@@ -306,7 +397,8 @@ class Inbox:
     def _meaning(understander: Understander, event: Incoming, session: Session) -> Understanding | None:
         if event.kind == "action" or not event.text.strip():
             return None
-        return understander.understand(event.text, session.patient.language)
+        guess = session.patient.language or profile_language(event, understander.faq)
+        return understander.understand(event.text, guess)
 
     def _context(self, event: Incoming, session: Session, known: Known) -> Context:
         now = self._clock()
@@ -388,6 +480,8 @@ class Inbox:
                 session.patient = await asyncio.to_thread(
                     changes.change, self._store, effect, patient, understander.faq, now
                 )
+            if isinstance(effect, EraseAll):
+                session.forget()
         return other
 
     async def _tell_other_chat(self, other: Address, words: Wording) -> None:
@@ -455,7 +549,20 @@ class Inbox:
                 log.error("relay_failed", **_fault(err))
                 if context.taken_over:
                     afterwards.append("alert_not_sent")
+        elif event.file:
+            session.pictures.append(event)
+        if alerts and session.pictures:
+            await self._show_pictures(patient, session)
         return afterwards
+
+    async def _show_pictures(self, patient: Patient, session: Session) -> None:
+        """What the patient showed before anybody was called: the bot has said that a person can judge it."""
+        pictures = tuple(session.pictures)
+        session.pictures.clear()
+        try:
+            await self._staff.shown(patient, pictures)
+        except Exception as err:
+            log.error("pictures_not_shown", **_fault(err))
 
     async def _alert(self, alert: OpenAlert, patient: Patient, talk: tuple[Line, ...]) -> bool:
         try:
@@ -484,10 +591,6 @@ class Inbox:
             log.error("apology_failed", event_id=event.event_id, **_fault(err))
 
 
-def _name(event: Incoming) -> tuple[str, str]:
-    return event.address.channel, event.event_id
-
-
 def _is_danger(event: Incoming, meaning: Understanding | None) -> bool:
     return (meaning is not None and meaning.outcome == "danger") or checkins.is_danger(event.action)
 
@@ -509,5 +612,5 @@ def _lines(event: Incoming, decision: Decision, now: dt.datetime) -> tuple[Line,
     """What was said in this step, as staff read it."""
     tapped = f"({event.kind})" if event.kind != "action" else f"(tapped: {event.action})"
     said = event.text.strip() or decision.said or tapped
-    replies = (Line(now, "bot", message.text) for message in decision.replies)
+    replies = (Line(now, "bot", message.words) for message in decision.replies)
     return (Line(now, "patient", said), *replies)

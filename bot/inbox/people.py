@@ -51,6 +51,9 @@ class Staff(Protocol):
     ) -> None:
         """What is said while an alert is open, or to the person who has `taken` over."""
 
+    async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
+        """Pictures that the patient sent before somebody was called."""
+
     @property
     def visits(self) -> Visits:
         """Requests for a visit."""

@@ -55,6 +55,10 @@ class Turns:
             end()
 
 
+def _nothing() -> None:
+    """Nobody waits for the first words."""
+
+
 class Answering:
     """Speaks to the one who sent `event`. `repeated`: an earlier process may have answered it already."""
 
@@ -64,12 +68,14 @@ class Answering:
         self._store, self._channel, self._event, self._sleep = store, channel, event, sleep
         self.repeated, self._said = repeated, 0
         self.rode: bool | None = False  # whether the rider went out; None: nobody can tell
+        self.before_words: Callable[[], None] = _nothing  # called when there is something to say
 
     async def say(self, message: Message, rider: Message | None = None) -> bool:
         """True when the platform has taken it. Comes back at once when this address will never work.
 
         `rider` goes along where that is free; `rode` tells what became of it.
         """
+        self.before_words()
         number, self._said = self._said, self._said + 1
         handle = self._event.reply_handle if number == 0 else None
         key = self._key(number) if self._channel.retry_keys else None

@@ -5,12 +5,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.core.values import Address, Button, Line, Patient
+from bot.core.values import Address, Button, Incoming, Line, Patient
 
 SESSIONS = 20_000
 FLOOD_MESSAGES = 20  # answered within FLOOD_SECONDS; a person types slower, a script faster
 FLOOD_SECONDS = 30.0
 TALK = 12  # lines of a conversation remembered, for the person who takes over
+PICTURES = 3  # of late, for the person who takes over; where they are to be had, not what they show
 HELPFUL_EVERY = 4  # answers, of which the first is asked about
 
 
@@ -23,9 +24,16 @@ class Session:
     last_entry: str | None = None
     spoke_at: dt.datetime | None = None  # when the bot last answered here
     talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
+    pictures: deque[Incoming] = field(default_factory=lambda: deque(maxlen=PICTURES))  # nobody has seen yet
     answers: int = 0  # since "was this helpful?" was asked last
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=FLOOD_MESSAGES))
     warned: bool = False
+
+    def forget(self) -> None:
+        """What was said is gone, here too: nobody of the clinic is shown it later."""
+        self.talk.clear()
+        self.pictures.clear()
+        self.last_entry = None
 
     def flooding(self, now: float) -> bool:
         """Count a message at `now` (seconds of a clock that never jumps); whether there are too many of them."""

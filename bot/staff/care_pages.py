@@ -81,6 +81,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
     patient = await asyncio.to_thread(store.patient, found.address) or Patient(found.address)
     lines = await asyncio.to_thread(store.numbered_lines, found.id)
     worth = {item.talk_id for item in await asyncio.to_thread(visit.site.desk.learning.of, found)}
+    pictures = await asyncio.to_thread(store.pictures_of, found.id, visit.now)
     visits = await asyncio.to_thread(store.appointments_of, found.id)
     ended = await asyncio.to_thread(store.ended_alerts, found.address)
     answered = await asyncio.to_thread(store.check_ins, patient.id) if patient.id else []
@@ -91,7 +92,8 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
         "thread.html", thread=found, alert=alert, patient=patient, lines=lines, visits=visits, ended=ended,
         title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
-        pulse=pulse, worth=worth, check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
+        pulse=pulse, worth=worth, pictures=pictures,
+        check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
     )  # fmt: skip
 
 
@@ -102,6 +104,15 @@ async def learn(visit: Visit) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="unknown line")
     said = await asyncio.to_thread(visit.site.desk.learning.keep, found, int(line), visit.who, visit.now)
     return visit.go("/staff/unanswered" if visit.role == "admin" else f"/staff/threads/{found.id}", said)
+
+
+async def picture(visit: Visit) -> web.StreamResponse:
+    """What a patient or a colleague showed, for the week that it is kept."""
+    jpeg = await asyncio.to_thread(visit.site.store.picture, visit.number(), visit.now)
+    if jpeg is None:
+        raise web.HTTPNotFound
+    await visit.audit_reading(f"picture {visit.number()}")
+    return web.Response(body=jpeg, content_type="image/jpeg")
 
 
 async def reply(visit: Visit) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from bot.staff.digest import Digest
 from bot.staff.editing import Editing
 from bot.staff.learning import Learning
 from bot.staff.listening import Listening
+from bot.staff.pictures import Links, Pictures
 from bot.staff.post import Post
 from bot.staff.relay import Relay
 from bot.staff.room import StaffRoom
@@ -38,13 +39,15 @@ class StaffDesk:
         faq: Callable[[], Faq],
         clock: Callable[[], dt.datetime],
         editing: Editing | None = None,
+        links: Links | None = None,
     ) -> None:
         self._store, self._room, self.clock = store, room, clock
         self.post = Post(store, room, clock)
         self.voice = Voice(store, channels, faq, clock)
         self.alerting = Alerting(store, self.post, self.voice)
         self.learning = Learning(store, self.post)
-        self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning)
+        self.pictures = Pictures(store, room, channels, clock, links)
+        self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning, self.pictures)
         self.visits = Visits(store, self.post, self.voice)
         self.digest = Digest(store, faq)
         self.asking = Asking(store, self.post, editing) if editing else None
@@ -85,6 +88,10 @@ class StaffDesk:
     ) -> None:
         """What is said while an alert is open or a person has taken over."""
         await self.relay.overheard(patient.address, event, lines, taken, now)
+
+    async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
+        """Pictures that the patient sent before somebody was called."""
+        await self.relay.shown(patient.address, events)
 
     async def heard(self, event: Incoming) -> str:
         """What staff wrote or tapped in their chat. Never raises: staff are told when it failed."""

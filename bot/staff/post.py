@@ -91,6 +91,21 @@ class Post:
         await self._remember(self.chat, [number], thread)
         return True
 
+    async def picture(self, thread: Thread, jpeg: bytes) -> bool:
+        """Show a patient's picture that came by another messenger."""
+        if self.room is None or self.chat is None:
+            return False
+        try:
+            topic, root = await self._place(thread)
+            number = await self.room.send_picture(
+                self.chat, jpeg, topic=topic, reply_to=None if topic else root
+            )
+        except SendFailed as err:
+            log.error("picture_not_passed_on", reason=err.reason)
+            return False
+        await self._remember(self.chat, [number], thread)
+        return True
+
     async def _to_thread(
         self, thread: Thread, text: str, buttons: Sequence[Button], quiet: bool
     ) -> Card | None:

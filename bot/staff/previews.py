@@ -46,4 +46,4 @@ def of_question(
 
 
 def _shown(platform: str, message: Message) -> Shown:
-    return Shown(platform, message.text, tuple(button.label for button in message.buttons))
+    return Shown(platform, message.words, tuple(button.label for button in message.buttons))

@@ -13,6 +13,7 @@ from bot.core.values import Address, Incoming, Line
 from bot.staff import rings
 from bot.staff.alerting import Alerting
 from bot.staff.learning import Learning
+from bot.staff.pictures import PictureLost, Pictures
 from bot.staff.post import Post
 from bot.staff.voice import Voice
 from bot.store.care import Thread
@@ -25,10 +26,16 @@ class Relay:
     """Words go to exactly one patient, on the channel that they wrote from."""
 
     def __init__(
-        self, store: Store, post: Post, voice: Voice, alerting: Alerting, learning: Learning
+        self,
+        store: Store,
+        post: Post,
+        voice: Voice,
+        alerting: Alerting,
+        learning: Learning,
+        pictures: Pictures,
     ) -> None:
         self._store, self._post, self._voice = store, post, voice
-        self._alerting, self._learning = alerting, learning
+        self._alerting, self._learning, self._pictures = alerting, learning, pictures
 
     # --- what people do
 
@@ -75,18 +82,22 @@ class Relay:
         return None
 
     async def reply_picture(self, thread: Thread, event: Incoming, now: dt.datetime) -> str | None:
-        """Pass a picture of the staff's on. Within Telegram only: other messengers fetch pictures from a public
-        address, and a patient's picture has no business at one. None when delivered, else why not.
+        """Pass a picture of the staff's on: as it is within Telegram, else by an address of ours.
+
+        None when delivered, else why not.
         """
         room = self._post.room
-        if room is None or thread.address.channel != room.name or event.message is None:
-            return (
-                f"NOT delivered: pictures cannot be sent to {thread.address.channel}. Describe it in words."
-            )
+        if room is None or event.message is None:
+            return "NOT delivered: there is no staff chat. Describe it in words."
         if thread.taken_by is None:
             await self.take_over(thread, event.sender, now)
         try:
-            await room.copy(event.address.chat, int(event.message), thread.address.chat)
+            if thread.address.channel == room.name:
+                await room.copy(event.address.chat, int(event.message), thread.address.chat)
+            else:
+                await self._pictures.to_patient(thread, event)
+        except PictureLost as err:
+            return f"NOT delivered: {err}"
         except SendFailed as err:
             return _undelivered(err.reason)
         line = Line(now, "staff", event.text or "(a picture)", event.sender)
@@ -108,8 +119,33 @@ class Relay:
             await asyncio.to_thread(self._store.patient_waits, thread.id, now)
         words = next((line.text for line in lines if line.who == "patient"), "")
         await self._post.to_thread(thread, f"“{words}”", quiet=not taken)
-        if event.message and event.kind in ("photo", "voice", "other"):
+        await self._show(thread, event)
+
+    async def shown(self, address: Address, events: tuple[Incoming, ...]) -> None:
+        """Pictures from before somebody was called."""
+        thread = await asyncio.to_thread(self._store.thread_at, address)
+        if thread is None:
+            return
+        for event in events:
+            await self._show(thread, event)
+
+    async def _show(self, thread: Thread, event: Incoming) -> None:
+        """Whatever has no words: copied within Telegram; a picture also for the page, and from other messengers."""
+        within = self._post.room is not None and event.address.channel == self._post.room.name
+        if within and event.message and event.kind in ("photo", "voice", "other"):
             await self._post.copy(thread, int(event.message))
+        if event.kind != "photo":
+            return
+        try:
+            jpeg = await self._pictures.from_patient(thread, event)
+        except PictureLost as err:
+            log.warning("picture_lost", thread=thread.id, channel=event.address.channel)
+            if not within:
+                text = f"A picture came that cannot be shown here: {err}. Ask the patient to describe it."
+                await self._note(thread, text)
+            return
+        if not within:
+            await self._post.picture(thread, jpeg)
 
     # --- time
 

@@ -43,3 +43,11 @@ class StaffRoom(Protocol):
         reply_to: int | None = None,
     ) -> int:
         """Pass a picture on within the platform, without its sender's name."""
+
+    async def picture(self, file: str) -> bytes:
+        """What somebody of the staff showed, at most 20 MB."""
+
+    async def send_picture(
+        self, chat: str, jpeg: bytes, *, topic: str | None = None, reply_to: int | None = None
+    ) -> int:
+        """Show a picture that came from elsewhere."""

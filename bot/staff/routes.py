@@ -18,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/staff/pulse", care.pulse, CARE),
     Route("GET", "/staff/threads/{number}", care.thread, CARE),
     Route("POST", "/staff/threads/{number}/reply", care.reply, CARE),
+    Route("GET", "/staff/pictures/{number}", care.picture, CARE),
     Route("POST", "/staff/threads/{number}/take", care.take, CARE),
     Route("POST", "/staff/threads/{number}/back", care.back, CARE),
     Route("POST", "/staff/threads/{number}/learn", care.learn, CARE),

@@ -88,14 +88,22 @@ class Vault:
 
     def seal(self, text: str, place: str) -> bytes:
         """`text` encrypted; `place` ("table.column") is bound to it: a value cannot be moved elsewhere."""
+        return self.seal_bytes(text.encode(), place)
+
+    def seal_bytes(self, data: bytes, place: str) -> bytes:
+        """The same for what is no text."""
         nonce = os.urandom(NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, text.encode(), place.encode())
+        return _VERSION + nonce + self._cipher.encrypt(nonce, data, place.encode())
 
     def unseal(self, sealed: bytes, place: str) -> str:
         """The text again. Raises WrongKeyError when the key is another one or the value was changed."""
+        return self.unseal_bytes(sealed, place).decode()
+
+    def unseal_bytes(self, sealed: bytes, place: str) -> bytes:
+        """The same for what is no text. Raises WrongKeyError."""
         nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, body, place.encode()).decode()
+            return self._cipher.decrypt(nonce, body, place.encode())
         except InvalidTag:
             raise WrongKeyError(
                 f"{place} cannot be opened: the data key is not the one it was written with"

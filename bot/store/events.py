@@ -1,18 +1,40 @@
-"""The durable inbox: an event is on disk before the platform is told that it arrived."""
+"""The durable inbox: an event is on disk before the platform is told that it arrived.
+
+Several processes may share it. An event that is not done has an owner whose lease is renewed while it lives; when the lease
+runs out, a living process takes the event over. An event waits for its turn while an earlier one of the same chat is in
+another process's hands.
+"""
 
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from bot.core.values import Address, Incoming
 from bot.store.database import Database
 from bot.store.schema import events
 
 _PLACE = "events.payload"
+_WAITS = ""  # the owner of an event that waits for its turn: nobody has had it in hand yet
+_CLAIM_LOCK = 5_306_211_778  # any number of our own: on PostgreSQL one process claims, the others wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +50,113 @@ class Done:
     language: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Which process has an event in hand (at most 32 characters), and until when unless it is renewed."""
+
+    owner: str
+    until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An event that is ours now. `repeated`: another process had it and may have answered."""
+
+    event: Incoming
+    repeated: bool
+
+
 class Events(Database):
     """Incoming events, once each, in the order of their arrival."""
+
+    @cached_property
+    def _keeping(self) -> Insert:
+        """Built once: it takes longer to say than to carry out."""
+        return _keeping(self.insert)
 
     def remember_event(self, event: Incoming) -> bool:
         """Keep `event` until it is done; False when this channel has delivered it before. Raises StoreError.
 
-        If we die before this returns the platform delivers again; if after, `unhandled_events` has it at the
-        next start.
+        If we die before this returns the platform delivers again; if after, `claim_events` has it.
         """
         return self.write_events([event])[0]
 
-    def write_events(self, entries: Sequence[Incoming | Done]) -> list[bool]:
-        """Keep those that are new, wipe those that are done, all in one transaction; False for a repeated event."""
+    def write_events(self, entries: Sequence[Incoming | Done], lease: Lease | None = None) -> list[bool]:
+        """Keep those that are new, wipe those that are done, all in one transaction.
+
+        False for a repeated event, and for one that must wait for its turn: `claim_events` gives it out. Without a `lease`
+        every event is left for that.
+        """
         with self.write() as db:
             done = [entry for entry in entries if isinstance(entry, Done)]
             if done:
                 db.execute(_DONE, [_done_values(entry) for entry in done])
-            return [isinstance(entry, Done) or self._keep(db, entry) for entry in entries]
+            return [isinstance(entry, Done) or self._keep(db, entry, lease) for entry in entries]
 
-    def _keep(self, db: Connection, event: Incoming) -> bool:
+    def _keep(self, db: Connection, event: Incoming, lease: Lease | None) -> bool:
         row = {
-            "channel": event.address.channel,
-            "event_id": event.event_id,
-            "payload_sealed": self._vault.seal(_to_json(event), _PLACE),
-            "received_at": event.at,
+            "of_channel": event.address.channel,
+            "of_event": event.event_id,
+            "payload": self._vault.seal(_to_json(event), _PLACE),
+            "at": event.at,
+            "mac": self._turn_mac(event.address),
+            "me": lease and lease.owner,
+            "until": lease and lease.until,
         }
-        return db.execute(self.insert(events).on_conflict_do_nothing(), row).rowcount == 1
+        kept = db.execute(self._keeping, row).first()
+        return kept is not None and (lease is None or kept.owner == lease.owner)
+
+    def _turn_mac(self, address: Address) -> bytes:
+        """Tells chats apart while events wait. Short and other than the address's: it finds no row anywhere else."""
+        return self._vault.mac("turn", address.channel, address.chat)[:8]
+
+    def claim_events(
+        self,
+        lease: Lease,
+        now: dt.datetime,
+        channels: Collection[str],
+        *,
+        restarted: bool = False,
+        limit: int = 1000,
+    ) -> list[Claimed]:
+        """What nobody has in hand becomes ours, oldest first; of one chat all or the oldest.
+
+        `restarted`: what stands under our own name was an earlier process's, which is dead.
+        """
+        which = _free(lease.owner, now, channels, restarted).limit(limit)
+        with self.read() as db:
+            if db.execute(which.limit(1)).first() is None:
+                return []
+        with self.write() as db:
+            if not self.is_sqlite:  # two who claim at once would share out the events of one chat
+                db.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
+            rows = db.execute(which).all()
+            if rows:
+                ours = {"owner": lease.owner, "lease_until": lease.until}
+                still = events.c.id.in_([row.id for row in rows]) & events.c.done_at.is_(None)
+                db.execute(update(events).where(still).values(ours))
+            return [
+                Claimed(_from_json(self._vault.unseal(row.payload_sealed, _PLACE)), row.owner != _WAITS)
+                for row in rows
+            ]
+
+    def renew_events(self, lease: Lease) -> int:
+        """All that this owner has in hand stays there until `lease.until`; how many events that is."""
+        return self._lease_to(events.c.owner == lease.owner, lease.until)
+
+    def renew_event(self, event: Incoming, lease: Lease) -> bool:
+        """The same for one event; False when it is another's by now, or done."""
+        mine = (
+            (events.c.channel == event.address.channel)
+            & (events.c.event_id == event.event_id)
+            & (events.c.owner == lease.owner)
+        )
+        return self._lease_to(mine, lease.until) == 1
+
+    def _lease_to(self, which: ColumnElement[bool], until: dt.datetime) -> int:
+        with self.write() as db:
+            waiting = which & events.c.done_at.is_(None)
+            return db.execute(update(events).where(waiting).values(lease_until=until)).rowcount
 
     def unhandled_events(self, limit: int = 1000) -> list[Incoming]:
         """Events that were kept and not yet done, oldest first, in the order of arrival."""
@@ -87,8 +189,51 @@ class Events(Database):
 _DONE = (
     update(events)
     .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
-    .values(payload_sealed=None)
+    .values(payload_sealed=None, chat_mac=None, owner=None, lease_until=None)
 )
+
+
+def _keeping(insert: Callable[[Any], Any]) -> Insert:
+    """Keep an event that is new; ours, unless one of its chat is not."""
+    earlier = events.alias()
+    anothers = exists().where(
+        earlier.c.chat_mac == bindparam("mac"),
+        earlier.c.done_at.is_(None),
+        earlier.c.owner.is_distinct_from(bindparam("me")),
+    )
+    row = {
+        "channel": bindparam("of_channel"),
+        "event_id": bindparam("of_event"),
+        "payload_sealed": bindparam("payload"),
+        "received_at": bindparam("at", type_=events.c.received_at.type),
+        "chat_mac": bindparam("mac"),
+        "owner": case((anothers, _WAITS), else_=bindparam("me", type_=events.c.owner.type)),
+        "lease_until": bindparam("until", type_=events.c.lease_until.type),
+    }
+    kept: Insert = insert(events).values(row).on_conflict_do_nothing().returning(events.c.owner)
+    return kept
+
+
+def _free(me: str, now: dt.datetime, channels: Collection[str], restarted: bool) -> Select[Any]:
+    """Events that nobody alive has in hand, and no earlier one of whose chat another has."""
+    earlier = events.alias()
+
+    def held(table: Any) -> ColumnElement[bool]:
+        return and_(table.c.owner.is_not(None), table.c.owner != _WAITS, table.c.lease_until >= now)
+
+    open_ = or_(~held(events), events.c.owner == me) if restarted else ~held(events)
+    blocked = exists().where(
+        earlier.c.chat_mac == events.c.chat_mac,
+        earlier.c.done_at.is_(None),
+        earlier.c.id < events.c.id,
+        earlier.c.owner != me,
+        held(earlier),
+    )
+    return (
+        select(events.c.id, events.c.payload_sealed, events.c.owner)
+        .where(events.c.done_at.is_(None), events.c.channel.in_(channels), open_, ~blocked)
+        .order_by(events.c.id)
+    )
 
 
 def _done_values(done: Done) -> dict[str, object]:
@@ -107,7 +252,7 @@ def _to_json(event: Incoming) -> str:
     return json.dumps({**dataclasses.asdict(event), "at": event.at.isoformat()}, ensure_ascii=True)
 
 
-def _from_json(text: str) -> Incoming:
-    values = json.loads(text)
+def _from_json(payload: str) -> Incoming:
+    values = json.loads(payload)
     address, at = Address(**values.pop("address")), dt.datetime.fromisoformat(values.pop("at"))
     return Incoming(address=address, at=at, **values)

@@ -8,6 +8,7 @@ from sqlalchemy.sql import ColumnElement
 from bot.store.enrol_schema import enrolments, pairings
 from bot.store.patients import Patients
 from bot.store.schema import alerts, check_ins, events, notices, patients, procedures, unanswered
+from bot.store.staff_schema import pictures
 
 EVENTS_KEPT = dt.timedelta(
     days=30
@@ -29,6 +30,7 @@ PERSONAL = (
     "events",
     "enrolments",
     "pairings",
+    "pictures",
 )
 _PAGE = 5_000  # rows a transaction, so that nobody waits long for the lock
 
@@ -48,6 +50,7 @@ class Housekeeping(Patients):
             (check_ins, check_ins.c.at < now - PATIENTS_KEPT),  # of a patient whom a newer procedure keeps
             (enrolments, enrolments.c.patient_id.is_(None) & (enrolments.c.expires_at < now - LINKS_KEPT)),
             (pairings, pairings.c.expires_at < now),
+            (pictures, pictures.c.expires_at < now),
         ]
         gone = sum(self._delete_in_pages(table, which) for table, which in old)
         for patient_id in self._long_recovered(now - PATIENTS_KEPT):

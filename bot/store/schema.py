@@ -206,6 +206,10 @@ events = Table(
     Column("event_id", String(128), nullable=False),
     Column("payload_sealed", LargeBinary),  # wiped as soon as the event is done
     Column("received_at", Moment, nullable=False),
+    # These three too: whose turn it is in a chat, and which process has it in hand until when.
+    Column("chat_mac", LargeBinary),
+    Column("owner", String(32)),
+    Column("lease_until", Moment),
     Column("done_at", Moment),
     Column("outcome", String(48)),
     Column("entry", String(48)),
@@ -214,6 +218,12 @@ events = Table(
     UniqueConstraint("channel", "event_id", name="uq_events_event"),
     Index("ix_events_done", "done_at"),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_events_chat",
+    events.c.chat_mac,
+    postgresql_where=text("done_at IS NULL"),
+    sqlite_where=text("done_at IS NULL"),
 )
 Index(
     "ix_events_waiting",

@@ -99,6 +99,21 @@ talk = Table(
     CheckConstraint("who IN ('patient', 'bot', 'staff', 'note')", name="who"),
 )
 
+# Shown by a patient to staff or the other way round; `name` is what an address outside is made of.
+pictures = Table(
+    "pictures",
+    metadata,
+    _id(),
+    _belongs_to("threads"),
+    Column("name", String(32), nullable=False),
+    Column("who", String(8), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("jpeg_sealed", LargeBinary, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("who IN ('patient', 'staff')", name="who"),
+)
+
 # Which message of a staff chat belongs to which conversation: a reply to it goes to that patient.
 posts = Table(
     "posts",

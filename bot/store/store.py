@@ -14,10 +14,11 @@ from bot.store.enrolments import Enrolments
 from bot.store.events import Events
 from bot.store.figures import Figures
 from bot.store.pairings import Pairings
+from bot.store.pictures import Pictures
 from bot.store.staff import Accounts
 
 
-class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk, Enrolments, Pairings):
+class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk, Enrolments, Pairings, Pictures):
     """One object for all threads of a process; any number of processes may have their own.
 
     Every method raises StoreError when the database is locked, away or full; nothing is half done then.

@@ -47,6 +47,8 @@ class BotApiServer:
             dict[str, Any]
         ] = []  # {"method", "kind", "retry_after", "description", "parameters", "chat"}
         self.messages: dict[tuple[str, int], dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}  # file_id -> what people sent
+        self.photos: list[tuple[str, bytes]] = []  # (chat, what the bot sent)
         self.open_queries: set[str] = set()
         self.commands: dict[str, Any] = {}
         self.hook: dict[str, Any] | None = None
@@ -59,6 +61,7 @@ class BotApiServer:
     async def __aenter__(self) -> "BotApiServer":
         app = web.Application()
         app.router.add_route("*", "/bot{token}/{method}", self._call)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -159,7 +162,7 @@ class BotApiServer:
     # --- the bot's side
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        method, params = request.match_info["method"], {**request.query, **await request.post()}
+        method, params = request.match_info["method"], {**request.query, **await _form(request)}
         if request.match_info["token"] != TOKEN:
             return _error(401)
         violations = spec().check(method, dict(params))
@@ -267,6 +270,28 @@ class BotApiServer:
         self.messages[chat, number] = message
         return message
 
+    async def _sendphoto(self, params: Any) -> Any:
+        number, chat = next(self._ids), str(params["chat_id"])
+        self.photos.append((chat, params["photo"]))
+        sizes = [{"file_id": f"f{number}", "file_unique_id": f"u{number}", "width": 1, "height": 1}]
+        where = {"id": int(chat), "type": "private" if int(chat) > 0 else "supergroup"}
+        return {"message_id": number, "date": DATE, "chat": where, "photo": sizes}
+
+    async def _getfile(self, params: Any) -> Any:
+        if params["file_id"] not in self.files:
+            return _error(400, "Bad Request: invalid file_id")
+        return {
+            "file_id": params["file_id"],
+            "file_unique_id": "u",
+            "file_path": f"photos/{params['file_id']}",
+        }
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        found = self.files.get(request.match_info["path"].removeprefix("photos/"))
+        if request.match_info["token"] != TOKEN or found is None:
+            return _error(404)
+        return web.Response(body=found)
+
     async def _editmessagereplymarkup(self, params: Any) -> Any:
         message = self.messages.get((str(params["chat_id"]), int(params["message_id"])))
         if message is None:
@@ -286,6 +311,17 @@ class BotApiServer:
             )
         self.open_queries.discard(params["callback_query_id"])
         return True
+
+
+async def _form(request: web.Request) -> dict[str, Any]:
+    """The request's fields, files as their bytes."""
+    form = {}
+    for name, value in (await request.post()).items():
+        form[name] = value
+        if isinstance(value, web.FileField):
+            with value.file as file:
+                form[name] = file.read()
+    return form
 
 
 def _rows(message: dict[str, Any]) -> list[list[dict[str, str]]]:

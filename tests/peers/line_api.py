@@ -42,6 +42,7 @@ class LinePlatform:
         self.aliases: dict[str, str] = {}
         self.pictures: dict[str, bytes] = {}
         self.linked: dict[str, str] = {}
+        self.contents: dict[str, bytes] = {}  # message id -> what people sent
         self.changed = asyncio.Condition()
         self._now, self._ids = now, itertools.count(1)
 
@@ -158,6 +159,9 @@ class LinePlatform:
 
     def _answer(self, request: web.Request, body: Any) -> web.StreamResponse:
         path, rest = request.path, request.path.rsplit("/", 1)[1]
+        if path.startswith("/v2/bot/message/") and rest == "content":
+            found = self.contents.get(path.split("/")[4])
+            return web.Response(body=found, content_type="image/jpeg") if found else _error(404, "Not found")
         if path.startswith("/v2/bot/message/quota"):
             used = sum(call["how"] == "push" for call in self.accepted)
             limit = {"type": "limited", "value": self.quota} if self.quota else {"type": "none"}

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from bot import logs
 from bot.channels.line.client import Json, LineApi, Quota
 from bot.channels.line.events import GroupJoined, OddEventError, fresh_token, read_events
 from bot.channels.line.menu import MenuTexts, language_of, set_up_rich_menus
-from bot.channels.line.messages import MESSAGES_A_CALL, render
+from bot.channels.line.messages import MESSAGES_A_CALL, picture, render
 from bot.channels.persist import Sleep
 from bot.channels.port import Receive, SendFailed
 from bot.core.values import Address, Incoming, Message
@@ -28,7 +29,10 @@ from bot.core.values import Address, Incoming, Message
 log = logs.get("line")
 
 LANGUAGES_KEPT = 20_000  # profiles' languages remembered in memory
+DOUBTS_KEPT = 1000  # of a token's minute; beyond, an answer may come twice
 PUSH_TRIES = 3  # of one push under one key, when nobody else repeats it
+# Letters that tell a text's language by themselves: Latin, kana, Hangul. For these the profile is not asked for.
+_TELLS = re.compile("[A-Za-z\u3040-\u30ff\uac00-\ud7af]")
 _HEADER = "X-Line-Signature"
 
 
@@ -48,15 +52,16 @@ class LineChannel:
         *,
         clock: Callable[[], dt.datetime],
         group_refused: Callable[[str | None], str] | None = None,
+        data_url: str | None = None,
         seconds: float = 10.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self.api = LineApi(token, api_url, seconds=seconds)
+        self.api = LineApi(token, api_url, data_url=data_url, seconds=seconds)
         self._secret, self._clock, self._group_refused = secret.encode(), clock, group_refused
         self._sleep = sleep
         self._receive: Receive | None = None
-        self._menus: dict[str, str] | None = None  # language -> rich menu, asked for when first needed
         self._languages: OrderedDict[str, str | None] = OrderedDict()
+        self._doubted: OrderedDict[str, None] = OrderedDict()  # reply tokens whose use may have worked
 
     # --- the port
 
@@ -106,6 +111,13 @@ class LineChannel:
         with contextlib.suppress(SendFailed):
             await self.api.loading(address.chat)
 
+    async def picture(self, file: str) -> bytes:
+        return await self.api.content(file)
+
+    async def send_picture(self, address: Address, url: str, small_url: str, caption: str = "") -> None:
+        """Always a push: staff answer at any time."""
+        await self._push(address.chat, picture(url, small_url, caption), _key(None, 0), repeat=True)
+
     async def start(self, receive: Receive) -> None:
         """Events come through `webhook`, whose address stands in LINE's console."""
         self._receive = receive
@@ -121,16 +133,18 @@ class LineChannel:
 
     async def set_up_menus(self, texts: Mapping[str, MenuTexts]) -> dict[str, str]:
         """The rich menus in all languages of `texts`, the first one for everybody. Raises SendFailed."""
-        self._menus = await set_up_rich_menus(self.api, texts)
-        return self._menus
+        return await set_up_rich_menus(self.api, texts)
 
     async def show_menu(self, address: Address, language: str) -> None:
-        """Give this person the menu in `language`, if it was set up. Never raises: a menu is a convenience."""
+        """Give this person the menu in `language`, if it was set up. Never raises: a menu is a convenience.
+
+        The menus are asked for each time: languages change seldom, and `smileline line setup` may have run meanwhile.
+        """
         with contextlib.suppress(SendFailed):
-            if self._menus is None:
-                named, _ = await self.api.menus()
-                self._menus = {code: menu for alias, menu in named.items() if (code := language_of(alias))}
-            if menu_id := self._menus.get(language):
+            named, _ = await self.api.menus()
+            menus = {code: menu for alias, menu in named.items() if (code := language_of(alias))}
+            menu_id = menus.get(language.lower()) or menus.get(language.partition("-")[0])
+            if menu_id:
                 await self.api.show_menu(address.chat, menu_id)
 
     async def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
@@ -177,7 +191,9 @@ class LineChannel:
     async def _learn_languages(self, events: Iterable[Incoming]) -> None:
         """The profiles' languages; asked once a person and at each new start, for a second at most: LINE awaits our 200."""
         unknown = (
-            e.address.chat for e in events if e.kind == "joined" or e.address.chat not in self._languages
+            e.address.chat
+            for e in events
+            if e.kind == "joined" or (e.address.chat not in self._languages and not _TELLS.search(e.text))
         )
         users = list(dict.fromkeys(unknown))
         for user, language in zip(users, await asyncio.gather(*map(self._language, users)), strict=True):
@@ -202,10 +218,17 @@ class LineChannel:
         try:
             await self.api.reply(token, objects)
         except SendFailed as err:
+            if err.sent == "unknown":
+                self._doubt(token)
             if err.reason != "reply_token":
                 raise
-            return repeated
+            return repeated or token in self._doubted
         return True
+
+    def _doubt(self, token: str) -> None:
+        self._doubted[token] = None
+        while len(self._doubted) > DOUBTS_KEPT:
+            self._doubted.popitem(last=False)
 
     async def _push(self, user: str, objects: list[Json], key: str, *, repeat: bool) -> None:
         """`repeat`: try again here, since the caller has no key to repeat it with. LINE drops what it has accepted."""

@@ -18,6 +18,7 @@ _START = re.compile(r"\s*start\s+([A-Za-z0-9_-]{16,64})\s*", re.IGNORECASE)  # t
 _ACTION = re.compile(r"[a-z_]{1,20}(:[\x21-\x7e]{0,46})?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _USER = re.compile(r"[\x21-\x7e]{1,64}")
+_FILE = re.compile(r"\d{1,40}")
 _ID = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -86,7 +87,8 @@ def _event(event: Any, now: dt.datetime) -> Parsed:
         else None
     )
     what, text, action = found
-    return Incoming(Address("line", user), event_id, moment, what, text, action, None, handle)
+    file = _picture(event) if what == "photo" else None
+    return Incoming(Address("line", user), event_id, moment, what, text, action, None, handle, file)
 
 
 def _message(event: Any) -> tuple[Kind, str, str]:
@@ -100,6 +102,14 @@ def _message(event: Any) -> tuple[Kind, str, str]:
     if found := _START.fullmatch(text):
         return "joined", "", f"start:{found[1]}"
     return "text", printable(text), ""
+
+
+def _picture(event: Any) -> str | None:
+    """What the picture is fetched by; None for one that LINE does not hold (sent by another program for the person)."""
+    message = event["message"]
+    found = message.get("id")
+    ours = (message.get("contentProvider") or {}).get("type") == "line"
+    return found if ours and isinstance(found, str) and _FILE.fullmatch(found) else None
 
 
 def _postback(event: Any) -> tuple[Kind, str, str] | None:

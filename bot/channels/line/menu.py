@@ -13,7 +13,7 @@ from bot.channels.splitting import shorten
 _PREFIX = "smileline-"
 _CHAT_BAR_UNITS, _LABEL_UNITS = 14, 20
 # The fields: their sign, and the action a tap sends, see bot.core.actions. "ask" opens the keyboard besides.
-FIELDS = (("ask", "help"), ("recovery", "date"), ("reminders", "reminders"), ("person", "person"))
+FIELDS = (("ask", "help"), ("recovery", "recovery"), ("reminders", "reminders"), ("person", "person"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,16 @@ MESSAGES_A_CALL = 5
 QUICK_REPLIES = 13
 _LABEL, _ALT_TEXT, _CARD_LABEL = 20, 400, 40
 _ACTION_BYTES = 300
+_CARD_UNITS = 2000  # of a card's lines; a longer text is none for a card
 Json = dict[str, Any]
 
 
 def render(message: Message) -> list[Json]:
     """The message objects, in order; more than five go in several calls. Empty when there are no words."""
-    objects: list[Json] = [{"type": "text", "text": part} for part in split(message.text, TEXT_UNITS)]
     buttons = [button for button in message.buttons if button.action and len(button.action) <= _ACTION_BYTES]
+    if message.heading and message.text.strip():
+        return [_headed(message, buttons)]
+    objects: list[Json] = [{"type": "text", "text": part} for part in split(message.words, TEXT_UNITS)]
     if not objects or not (buttons or message.picker):
         return objects
     pickers = [message.picker] if message.picker else []
@@ -37,6 +40,13 @@ def render(message: Message) -> list[Json]:
         ]
         objects[-1]["quickReply"] = {"items": items}
     return objects
+
+
+def picture(url: str, small_url: str, caption: str) -> list[Json]:
+    """A picture, and below it words."""
+    image: Json = {"type": "image", "originalContentUrl": url, "previewImageUrl": small_url}
+    words: list[Json] = [{"type": "text", "text": part} for part in split(caption, TEXT_UNITS)]
+    return [image, *words][:MESSAGES_A_CALL]
 
 
 def _quick(action: Json) -> Json:
@@ -62,18 +72,37 @@ def _date(picker: DatePicker) -> Json:
     }
 
 
+def _headed(message: Message, buttons: list[Button]) -> Json:
+    """A card that stays: its heading, its lines, and what can be done below them."""
+    heading: Json = {"type": "text", "text": message.heading, "weight": "bold", "size": "xl", "wrap": True}
+    lines = [
+        {"type": "text", "text": line, "wrap": True, "size": "sm", "margin": "md"}
+        for line in split(message.text, _CARD_UNITS)[0].splitlines()
+        if line.strip()
+    ]
+    rows = [_row(button) for button in buttons]
+    bubble: Json = {
+        "type": "bubble",
+        "body": {"type": "box", "layout": "vertical", "contents": [heading, *lines]},
+    }
+    if rows:
+        bubble["footer"] = {"type": "box", "layout": "vertical", "spacing": "sm", "contents": rows}
+    return {"type": "flex", "altText": shorten(message.words, _ALT_TEXT) or "·", "contents": bubble}
+
+
+def _row(button: Button) -> Json:
+    return {
+        "type": "button",
+        "style": "secondary" if button.action.startswith("entry:") else "link",
+        "height": "sm",
+        "adjustMode": "shrink-to-fit",
+        "action": _postback(button, _CARD_LABEL),
+    }
+
+
 def _card(buttons: list[Button]) -> Json:
     """The choices as a card; the first topics stand out, the ways out of it do not."""
-    rows = [
-        {
-            "type": "button",
-            "style": "secondary" if button.action.startswith("entry:") else "link",
-            "height": "sm",
-            "adjustMode": "shrink-to-fit",
-            "action": _postback(button, _CARD_LABEL),
-        }
-        for button in buttons
-    ]
+    rows = [_row(button) for button in buttons]
     body = {"type": "box", "layout": "vertical", "spacing": "sm", "contents": rows}
     alt_text = shorten(" / ".join(button.label for button in buttons), _ALT_TEXT) or "·"
     return {"type": "flex", "altText": alt_text, "contents": {"type": "bubble", "size": "kilo", "body": body}}

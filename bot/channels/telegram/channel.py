@@ -106,7 +106,7 @@ class TelegramChannel:
         When a later part fails the whole counts as "unknown": something was delivered.
         """
         chat = self._moved.get(address.chat, address.chat)
-        parts = split(message.text, TEXT_UNITS)
+        parts = split(message.words, TEXT_UNITS)
         if not parts:
             raise SendFailed("refused")
         for number, part in enumerate(parts, 1):
@@ -123,6 +123,9 @@ class TelegramChannel:
         if not self._pace.held(address.chat):
             with contextlib.suppress(SendFailed, ChatMovedError):
                 await self._api.typing(address.chat)
+
+    async def picture(self, file: str) -> bytes:
+        return await self._api.file(file)
 
     async def start(self, receive: Receive) -> None:
         """Begin to take in updates. An unreachable Telegram does not keep the other channels from starting."""

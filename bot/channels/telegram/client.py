@@ -94,7 +94,11 @@ class BotApi:
         self._seconds = seconds
         self._polls, self._calls = _Request(2, **limits), _Request(_CONNECTIONS, **limits)
         self._bot = Bot(
-            token, f"{api_url.rstrip('/')}/bot", request=self._calls, get_updates_request=self._polls
+            token,
+            f"{api_url.rstrip('/')}/bot",
+            f"{api_url.rstrip('/')}/file/bot",
+            request=self._calls,
+            get_updates_request=self._polls,
         )
 
     async def updates(self, offset: int | None, wait_seconds: int) -> list[Any]:
@@ -148,6 +152,20 @@ class BotApi:
             chat, from_chat, message, message_thread_id=topic, reply_parameters=_reply(reply_to)
         )
         return (await _translated(call)).message_id
+
+    async def send_photo(
+        self, chat: str, jpeg: bytes, *, topic: int | None = None, reply_to: int | None = None
+    ) -> int:
+        """A picture of ours; the message's id."""
+        call = self._bot.send_photo(
+            chat, jpeg, message_thread_id=topic, reply_parameters=_reply(reply_to), filename="picture.jpg"
+        )
+        return (await _translated(call)).message_id
+
+    async def file(self, file_id: str) -> bytes:
+        """The content of a file that somebody sent; Telegram lets bots fetch 20 MB."""
+        found = await _translated(self._bot.get_file(file_id))
+        return bytes(await _translated(found.download_as_bytearray()))
 
     async def create_topic(self, chat: str, name: str) -> int:
         """A new topic of a forum; its thread id. Refused where the chat has none or the bot may not."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.channels.splitting import printable
-from bot.channels.telegram.updates import OddUpdateError, sender_name, update_number
+from bot.channels.telegram.updates import OddUpdateError, picture_of, sender_name, update_number
 from bot.core.values import Address, Incoming, Kind
 
 
@@ -31,7 +31,7 @@ def read_staff_update(update: Any, bot_id: str, now: dt.datetime, chats: Collect
 def _message(message: Any, event_id: str, now: dt.datetime) -> Incoming | None:
     chat, text = str(message["chat"]["id"]), message.get("text", message.get("caption", ""))
     kind: Kind | None = (
-        "text" if "text" in message else "photo" if "photo" in message else _other(message, bool(text))
+        "text" if "text" in message else "photo" if picture_of(message) else _other(message, bool(text))
     )
     if kind is None or not isinstance(text, str) or _is_other_bot(message):
         return None
@@ -45,12 +45,23 @@ def _message(message: Any, event_id: str, now: dt.datetime) -> Incoming | None:
         thread=str(message["message_thread_id"]) if message.get("is_topic_message") else None,
         reply_to=_answered(message),
         message=str(int(message["message_id"])),
+        file=picture_of(message),
     )
 
 
 def _other(message: Any, has_text: bool) -> Kind | None:
-    """Files and the like are passed on as pictures are; what a chat says about itself is nobody's message."""
-    for field in ("video", "document", "voice", "audio", "animation", "sticker", "video_note", "location"):
+    """Files and the like are passed on within Telegram; what a chat says about itself is nobody's message."""
+    for field in (
+        "photo",
+        "video",
+        "document",
+        "voice",
+        "audio",
+        "animation",
+        "sticker",
+        "video_note",
+        "location",
+    ):
         if field in message:
             return "other"
     return "other" if has_text else None

@@ -95,6 +95,22 @@ class TelegramStaffRoom:
         except ChatMovedError as err:
             raise SendFailed("refused") from err
 
+    async def picture(self, file: str) -> bytes:
+        """What somebody of the staff showed."""
+        return await self._api.file(file)
+
+    async def send_picture(
+        self, chat: str, jpeg: bytes, *, topic: str | None = None, reply_to: int | None = None
+    ) -> int:
+        """Show a picture that came by another messenger."""
+        await self._pace.wait(chat, False)
+        try:
+            return await self._api.send_photo(
+                chat, jpeg, topic=int(topic) if topic else None, reply_to=reply_to
+            )
+        except ChatMovedError as err:
+            raise SendFailed("refused") from err
+
     async def _send(
         self, chat: str, part: str, rows: Keyboard, topic: str | None, reply_to: int | None, quiet: bool
     ) -> int:

@@ -26,6 +26,7 @@ _SERVICE = re.compile(
     r"|supergroup_|channel_chat_|message_auto_delete|forum_topic_|general_forum_|giveaway|video_chat_|direct_message_price"
     r"|paid_message_price|checklist_tasks|suggested_post_|gift|unique_gift|passport_data|managed_bot"
 )
+_FILE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PAYLOAD = re.compile(
     r"[A-Za-z0-9_-]{1,42}"
 )  # Telegram allows 64; `start:` and this make an action of at most 48
@@ -113,6 +114,7 @@ def _message(message: Any, event_id: str, number: int, now: dt.datetime) -> Pars
         printable(text),
         "",
         language,
+        file=picture_of(message),
         message=str(message.get("message_id", ""))[:20] if kind != "text" else None,  # to pass a picture on
     )
     return _command(base) if kind == "text" and text.startswith("/") else base
@@ -174,9 +176,23 @@ def _with(event: Incoming, kind: Kind, text: str, action: str) -> Incoming:
     return Incoming(event.address, event.event_id, event.at, kind, text, action, event.language_hint)
 
 
+def picture_of(message: dict[str, Any]) -> str | None:
+    """What the message's picture is fetched by: a photo's largest size, or a picture that was sent as a file."""
+    sizes, document = message.get("photo"), message.get("document")
+    if isinstance(sizes, list) and sizes:
+        found = max(sizes, key=lambda size: int(size["width"]) * int(size["height"]))["file_id"]
+    elif isinstance(document, dict) and str(document.get("mime_type", "")).startswith("image/"):
+        found = document["file_id"]
+    else:
+        return None
+    return found if isinstance(found, str) and _FILE.fullmatch(found) else None
+
+
 def _kind(message: dict[str, Any]) -> Kind | None:
     if "text" in message:
         return "text"
+    if picture_of(message):
+        return "photo"
     for field, kind in _KINDS.items():
         if field in message:
             return kind
