@@ -136,7 +136,7 @@ class Scene:
         self.line = Pictured("line", "LINE", contents={"77": a_picture()})
         links = Links(KEY, public) if public else None
         channels = {"line": self.line, "web": FakeChannel("web", "")}
-        self.desk = StaffDesk(store, self.room, channels, lambda: faq, self.clock, links)  # type: ignore[arg-type]
+        self.desk = StaffDesk(store, self.room, channels, lambda: faq, self.clock, links=links)  # type: ignore[arg-type]
 
     async def alert(self, patient: Patient = ANNA) -> None:
         await self.desk.alert(patient, OpenAlert("person", "call", None, ""), (), self.clock())

@@ -189,7 +189,7 @@ def judge(text: str, **signs: float) -> str | None:
 
 
 def test_triage_adds_up_signs_that_point_the_same_way() -> None:
-    half = triage.ALARM / 2
+    half = max(triage.ALARM / 2, triage.CLEAR)
 
     assert judge("something is wrong", fever_infection=half, severe_pain=half) in (
         "fever_infection",
@@ -200,7 +200,7 @@ def test_triage_adds_up_signs_that_point_the_same_way() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["what if it swells", "no swelling at all", "years ago it swelled", "もし腫れたら", "부으면", "如果肿了"],
+    ["what if it swells", "no swelling at all", "years ago it swelled", "もし腫れたら", "만약 부으면", "如果肿了"],
 )
 def test_a_question_a_denial_or_a_memory_needs_more_likeness_than_a_statement(text: str) -> None:
     assert judge("it swells", rapid_swelling=triage.ALARM) == "rapid_swelling"
