@@ -167,14 +167,21 @@ class Matcher:
     """Ranks one text. Cheap to rebuild for a new Faq; the trained parts are shared."""
 
     def __init__(
-        self, model: Model, counted: Mapping[str, int], lexicon: Lexicon, library: PhraseIndex, faq: Faq
+        self,
+        model: Model,
+        counted: Mapping[str, int],
+        lexicon: Lexicon,
+        library: PhraseIndex,
+        faq: Faq,
+        read: Callable[[list[str]], Reading] | None = None,
     ) -> None:
+        """`read` reads the staff's folded questions, if it is known already how (see brain.remembered)."""
         self.model, self.lexicon, self.library = model, lexicon, library
         questions = sorted(_questions(faq))
         folded = [fold(text) for _, text in questions]
         # The staff's own words are no slips, even when the library does not know them.
         self.speller = Speller(counted, {word for text in folded for word in words(text)})
-        reading = Reading.of(extract(text, lexicon.find) for text in folded)
+        reading = (read or self.read)(folded)
         self.vectoriser = model.vectoriser.extended(reading)
         matrix = self.vectoriser.matrix(reading)
         labels = [label for label, _ in questions]
@@ -182,6 +189,9 @@ class Matcher:
         new = [name for name in self.staff.spans if name not in model.labels]
         self.labels = Labels([*model.labels, *new], faq.entries)
         self._staff = StaffIndex(matrix, self.staff.spans, self.labels.number)
+
+    def read(self, folded: list[str]) -> Reading:
+        return Reading.of(extract(text, self.lexicon.find) for text in folded)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
         """(the features of the text, what was mended in it)."""
@@ -198,17 +208,14 @@ class Matcher:
         return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming)
 
     def signs(self, text: Normalised) -> Evidence:
-        """What a part of a message says of danger; the nearest phrasing is not looked for."""
+        """What a part of a message says of danger, by the model alone: the nearest phrasing is not looked for."""
         columns, values, known = self.vectoriser.vector(self.features(text)[0])
         alarming = self.model.alarming(columns, values)
-        return rank(self._shares(columns, values), self.labels, lambda _: (0.0, ""), known, (), alarming)
+        return rank(self._learned(columns, values), self.labels, lambda _: (0.0, ""), known, (), alarming)
 
     def _shares(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
-        learned = self.model.probabilities(columns, values)
-        shares = np.zeros(len(self.labels.names), np.float32)
-        shares[: len(learned)] = learned
-        shares[len(learned) :] = learned.min()
+        shares = self._learned(columns, values)
         labels, boosts = self._staff.boosts(columns, values)
         if not len(labels):
             return shares
@@ -216,6 +223,11 @@ class Matcher:
         shares[labels] = np.maximum(shares[labels], floor) * np.exp(boosts)
         result: Floats = shares / shares.sum()
         return result
+
+    def _learned(self, columns: Ints, values: Floats) -> Floats:
+        learned = self.model.probabilities(columns, values)
+        new = np.full(len(self.labels.names) - len(learned), learned.min(), np.float32)
+        return np.concatenate([learned, new])
 
     def _nearest(self, dense: Floats, label: str) -> tuple[float, str]:
         return max(self.library.likeness(dense, label), self.staff.likeness(dense, label))

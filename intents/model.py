@@ -1,14 +1,16 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from intents.vectors import Floats, Ints, Numbers, Vectoriser
 
-BATCH = 256  # of a large library; a small one learns better in smaller steps
+BATCH = 512  # of a large library; a small one learns better in smaller steps
 RATE = 0.3
 ALARM_RATE = 2.0
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
@@ -57,7 +59,8 @@ class Trainer:
 
     `matrix` has a row a line; `targets` are numbers of labels, `alarms` 1.0 where the line reports a danger; a batch holds
     lines of one of the `groups` (languages): they share few features, so a mixed batch is several small ones that cost more.
-    The same input gives the same weights: the order is seeded. The step shrinks to zero over `epochs` in all.
+    The same input gives the same weights: the order is seeded. The step shrinks to zero over `epochs` in all. The labels are
+    learned in two halves, each in a thread of its own, for numpy and scipy let both cores work.
     """
 
     def __init__(
@@ -71,11 +74,18 @@ class Trainer:
     ) -> None:
         self._matrix, self._targets, self._alarms, self._groups = matrix, targets, alarms, groups
         self._epochs, self._done = epochs, 0
-        self.weights = np.zeros((matrix.shape[1], labels), np.float32)
+        middle = labels // 2
+        self._halves = [np.zeros((matrix.shape[1], n), np.float32) for n in (middle, labels - middle)]
+        self._middle, self._threads = middle, ThreadPoolExecutor(2)
         self.alarm = np.zeros(matrix.shape[1], np.float32)
         self._gathered = np.full((2, matrix.shape[1]), 1e-3, np.float32)  # of the weights, of the alarm
         self._order = np.random.default_rng(0)
         self._size = max(32, min(BATCH, matrix.shape[0] // 40))
+
+    @property
+    def weights(self) -> Floats:
+        """A row a feature, a column a label."""
+        return np.hstack(self._halves)
 
     def run(self, rows: Numbers, epochs: int, progress: Progress = quiet, what: str = "training") -> None:
         """Go over `rows` so many times; may be called again with others."""
@@ -91,16 +101,27 @@ class Trainer:
         rows = self._matrix[batch]
         used, local = np.unique(rows.indices, return_inverse=True)
         part = sp.csr_matrix((rows.data, local, rows.indptr), shape=(len(batch), len(used)))
-        weights, alarm = self.weights[used], self.alarm[used]  # gathered once: memory is what training costs
-        error = softmax(part @ weights)
+        # Gathered once and written back once: memory is what training costs.
+        halves, alarm = self._both(lambda half: half[used], self._halves), self.alarm[used]
+        error = softmax(np.hstack(self._both(lambda weights: part @ weights, halves)))
         error[np.arange(len(batch)), self._targets[batch]] -= 1
-        gradient = part.T @ error
-        missed = part.T @ (1 / (1 + np.exp(-(part @ alarm))) - self._alarms[batch]).astype(np.float32)
-        self._gathered[0, used] += np.einsum("ij,ij->i", gradient, gradient) / gradient.shape[1]
+        errors = (error[:, : self._middle], error[:, self._middle :])
+        turned = part.T.tocsr()
+        gradients = self._both(lambda of_half: turned @ np.ascontiguousarray(of_half), errors)
+        missed = turned @ (1 / (1 + np.exp(-(part @ alarm))) - self._alarms[batch]).astype(np.float32)
+        squares = self._both(lambda gradient: np.einsum("ij,ij->i", gradient, gradient), gradients)
+        self._gathered[0, used] += sum(squares) / error.shape[1]
         self._gathered[1, used] += missed * missed
-        gradient *= (step / np.sqrt(self._gathered[0, used]))[:, None]
-        self.weights[used] = weights - gradient
+        rate = (step / np.sqrt(self._gathered[0, used]))[:, None]
+
+        def update(half: int) -> None:
+            self._halves[half][used] = halves[half] - gradients[half] * rate
+
+        self._both(update, (0, 1))
         self.alarm[used] = alarm - ALARM_RATE * step * missed / np.sqrt(self._gathered[1, used])
+
+    def _both(self, work: Callable[[Any], Any], halves: Iterable[Any]) -> list[Any]:
+        return list(self._threads.map(work, halves))
 
 
 def _batches(order: np.random.Generator, rows: Numbers, groups: Numbers, size: int) -> list[Numbers]:

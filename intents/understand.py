@@ -5,11 +5,12 @@ when not, and an honest "I do not know" when nothing fits.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from intents import scope, triage
-from intents.brain import Brain, load_or_train
+from intents.brain import Brain, load_or_train, remembered
 from intents.faq import URGENCIES, Faq, Urgency
 from intents.keyboard import from_english_layout
 from intents.library import Library
@@ -18,7 +19,7 @@ from intents.model import Progress, quiet
 from intents.text import Normalised, fold, normalise
 from intents.types import Match, Service, Understanding
 
-ANSWER = 0.6  # confidence from which one answer is given outright
+ANSWER = 0.55  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
@@ -44,7 +45,8 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
-        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
+        read = partial(remembered, lexicon=brain.lexicon, cache=cache) if cache else None
+        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq, read)
         services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
         return Understander(faq, brain, matcher, services)
 

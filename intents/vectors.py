@@ -199,9 +199,16 @@ def _numbered(chosen: Numbers) -> Ints:
 
 
 def _places(ordered: Hashes, hashes: Hashes) -> Numbers:
-    places = np.searchsorted(ordered, hashes)
-    places[places == len(ordered)] = 0
-    return np.where(ordered[places] == hashes, places, -1) if len(ordered) else np.full(len(hashes), -1)
+    """Where each hash stands in `ordered`, -1 for nowhere. Looked up in order, so that neighbours share the way there."""
+    if not len(ordered):
+        return np.full(len(hashes), -1)
+    order = np.argsort(hashes)
+    sought = hashes[order]
+    found = np.searchsorted(ordered, sought)
+    found[found == len(ordered)] = 0
+    places = np.empty(len(hashes), np.int64)
+    places[order] = np.where(ordered[found] == sought, found, -1)
+    return places
 
 
 def _hashed(features: Sequence[Features], first_row: int = 0) -> tuple[Hashes, Numbers]:
