@@ -79,17 +79,14 @@ class Speller:
 
     def _nearest(self, word: str) -> tuple[str, int]:
         """(the likeliest word within reach, edits to it); ("", 0) when there is none."""
-        letters = (
-            word[0],
-            word[1],
-            "_" + word[0],
-            "_" + word[1],
-            "$" + word[-1],
-        )  # a lost or doubled first letter too
-        lengths = (len(word) - 1, len(word), len(word) + 1)
-        candidates = {w for n in lengths for letter in letters for w in self._near.get((n, letter), ())}
+        candidates = [
+            known
+            for size in (len(word) - 1, len(word), len(word) + 1)
+            for end in ("^" + word[0], "$" + word[-1])
+            for known in self._near.get((size, end), ())
+        ]
         reach = 1 if len(word) <= 5 else 2
-        found = process.extract(word, list(candidates), scorer=OSA.distance, score_cutoff=reach, limit=8)
+        found = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=reach, limit=8)
         ranked = sorted(
             (edits - FREQUENT * math.log(self.counted[w]), w, int(edits)) for w, edits, _ in found
         )

@@ -200,7 +200,14 @@ def test_triage_adds_up_signs_that_point_the_same_way() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["what if it swells", "no swelling at all", "years ago it swelled", "もし腫れたら", "만약 부으면", "如果肿了"],
+    [
+        "what if it swells",
+        "no swelling at all",
+        "years ago it swelled",
+        "もし腫れたら",
+        "만약 부으면",
+        "如果肿了",
+    ],
 )
 def test_a_question_a_denial_or_a_memory_needs_more_likeness_than_a_statement(text: str) -> None:
     assert judge("it swells", rapid_swelling=triage.ALARM) == "rapid_swelling"
@@ -236,14 +243,14 @@ def test_other_numbers_are_no_fever(text: str) -> None:
 # --- the regression gate: figures on the labelled questions, none of which is in the library
 
 GATE: dict[str, Callable[[float], bool]] = {
-    "top1": lambda percent: percent >= 84,
-    "top3": lambda percent: percent >= 94,
+    "top1": lambda percent: percent >= 89,
+    "top3": lambda percent: percent >= 95,
     "answered_wrong": lambda percent: percent <= 5,
-    "out_of_scope_answered": lambda percent: percent <= 8,
-    "danger_recall": lambda percent: percent >= 95,
+    "out_of_scope_answered": lambda percent: percent <= 5,
+    "danger_recall": lambda percent: percent >= 97,
     "unsafe": lambda percent: percent <= 1.1,
-    "false_alarm": lambda percent: percent <= 4,
-    "near_miss_alarm": lambda percent: percent <= 20,
+    "false_alarm": lambda percent: percent <= 3,
+    "near_miss_alarm": lambda percent: percent <= 15,
 }
 
 

@@ -1,0 +1,230 @@
+"""The parts that understanding is made of: repair of slips, words, features as numbers, training, the cache."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from intents import brain, scope
+from intents.features import extract, words
+from intents.lexicon import Lexicon
+from intents.library import Library, Line
+from intents.model import Trainer
+from intents.spelling import Speller
+from intents.text import fold
+from intents.understand import Understander
+from intents.vectors import Reading, Vectoriser
+from tests.helpers import understander as shipped
+
+COUNTED = {
+    "pain": 90,
+    "when": 80,
+    "smile": 60,
+    "face": 50,
+    "after": 70,
+    "clinic": 40,
+    "address": 30,
+    "swelling": 55,
+    "i": 200,
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("swellnig", "swelling"),  # letters swapped
+        ("sweling", "swelling"),  # one lost
+        ("wswelling", "swelling"),  # one too many, in front
+        ("faceafter", "face after"),  # a space lost
+        ("p ain when i smi le", "pain when i smile"),  # spaces astray
+        ("zibble", "zibble"),  # nothing is near
+        ("smile", "smile"),
+        ("38.5", "38.5"),
+    ],
+)
+def test_slips_of_the_keyboard_are_mended(typed: str, meant: str) -> None:
+    assert Speller(COUNTED).mend(words(typed)) == meant.split()
+
+
+def test_a_word_of_the_staff_is_no_slip() -> None:
+    assert Speller(COUNTED).mend(["smiel"]) == ["smile"]
+    assert Speller(COUNTED, staff=["smiel"]).mend(["smiel"]) == ["smiel"]
+
+
+def test_what_was_mended_is_told() -> None:
+    assert Speller(COUNTED).changes(["p", "ain", "faceafter"]) == [
+        ("p ain", ("pain",)),
+        ("faceafter", ("face", "after")),
+    ]
+
+
+def lexicon() -> Lexicon:
+    concepts = {"drink": "alcohol", "glassof wine": "alcohol", "한잔": "alcohol", "38度": "fever_word"}
+    return Lexicon.of(concepts, {"zh": {"past": ("过",)}, "ja": {"past": ("昔",)}})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("한 잔 해도", ["alcohol"]), ("38 度", ["fever_word"]), ("a drink", ["alcohol"])]
+)
+def test_words_are_found_however_they_are_spaced(text: str, found: list[str]) -> None:
+    assert lexicon().find(fold(text)) == found
+
+
+def test_the_shipped_words_that_hold_a_space_are_found() -> None:
+    spaced = Lexicon.load()
+
+    assert spaced.find(fold("눈이 안 감겨요")) == spaced.find(fold("눈이안감겨요")) != []
+
+
+def test_a_marker_of_one_language_is_no_marker_in_another() -> None:
+    assert lexicon().marks("喘不过气", "zh") == {"past"}
+    assert lexicon().marks("食べ过ぎ", "ja") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Can I fly? My eye went dark.", ["Can I fly?", "My eye went dark."]),
+        ("费用多少，顺便说一下我喉咙肿", ["费用多少", "顺便说一下我喉咙肿"]),
+        ("お酒いい？あと、熱がある", ["お酒いい？", "あと、熱がある"]),
+        ("one sentence, two halves", ["one sentence, two halves"]),
+    ],
+)
+def test_a_message_is_taken_apart_at_sentences_and_by_the_way(text: str, parts: list[str]) -> None:
+    assert scope.parts(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        (
+            "How much is a second session? Also one cheek has blown up hard and hot since this morning",
+            "rapid_swelling",
+        ),
+        ("예약 변경하고 싶어요. 그리고 지금 한쪽 눈이 갑자기 안 보여요", "vision"),
+    ],
+)
+def test_a_danger_behind_a_routine_question_is_seen(text: str, sign: str) -> None:
+    meaning = shipped().understand(text)
+
+    assert (meaning.outcome, meaning.red_flag) == ("danger", sign)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "none",
+        "no",
+        "not at all",
+        "it doesn't hurt",
+        "same as yesterday",
+        "なし",
+        "よくなりました",
+        "없음",
+        "비슷해요",
+        "不痛",
+        "跟昨天一样",
+    ],
+)
+def test_a_bare_answer_alarms_nobody(text: str) -> None:
+    assert shipped().understand(text).outcome != "danger"
+
+
+TEXTS = ["hot bath tonight", "glass of wine tonight", "얼굴이 부었어요", "顔が腫れた", "脸肿了"]
+
+
+def reading(texts: list[str]) -> Reading:
+    return Reading.of(extract(fold(text)) for text in texts)
+
+
+def test_many_texts_at_once_give_the_vectors_of_each() -> None:
+    vectoriser, matrix = Vectoriser.fit(reading(TEXTS), ["a", "b", "c", "c", "c"])
+
+    for row, text in enumerate(TEXTS):
+        columns, values, known = vectoriser.vector(extract(fold(text)))
+        dense = np.zeros(vectoriser.width, np.float32)
+        dense[columns] = values
+        assert np.allclose(dense, matrix[row].toarray()[0], atol=1e-6)
+        assert known == 1.0
+    assert vectoriser.known(reading(["glass of zzz"]))[0] == pytest.approx(2 / 3)
+
+
+def test_a_feature_has_the_same_number_in_every_process() -> None:
+    assert reading(["ab"]).hashes.tolist()[:2] == [1559287448274238955, 15819860587895378446]
+
+
+def test_the_same_lines_train_the_same_weights() -> None:
+    _, matrix = Vectoriser.fit(reading(TEXTS), ["a", "b", "c", "c", "c"])
+    trained = []
+    for _ in range(2):
+        trainer = Trainer(
+            matrix, np.array([0, 1, 2, 2, 2]), np.array([0.0, 0, 1, 1, 1]), np.array([0, 0, 1, 2, 3]), 3, 4
+        )
+        trainer.run(np.arange(5), 4)
+        trained.append((trainer.weights, trainer.alarm))
+
+    assert np.array_equal(trained[0][0], trained[1][0])
+    assert np.array_equal(trained[0][1], trained[1][1])
+    assert ((matrix @ trained[0][0]).argmax(1) == [0, 1, 2, 2, 2]).all()
+    assert ((matrix @ trained[0][1] > 0) == [False, False, True, True, True]).all()
+
+
+def small_library() -> Library:
+    rows = [
+        (f"{word} question {n}", word)
+        for word in ("wine", "sauna", "bruise")
+        for n in ("now", "later", "tonight", "today")
+    ]
+    rows += [(f"blood pours out {n}", "!heavy_bleeding") for n in ("now", "again", "fast")]
+    lines = tuple(Line(text, label, "en") for text, label in rows)
+    return Library(lines, "small", tuple(sorted({line.label for line in lines})))
+
+
+def test_what_was_trained_is_read_back_as_it_was(tmp_path: Path) -> None:
+    trained = brain.load_or_train(small_library(), tmp_path)
+    read = brain.load_or_train(small_library(), tmp_path, _no_training)
+
+    assert np.array_equal(trained.model.weights, read.model.weights)
+    assert np.array_equal(trained.model.vectoriser.index, read.model.vectoriser.index)
+    assert (trained.phrases.matrix != read.phrases.matrix).nnz == 0
+    assert trained.confidence == read.confidence
+
+
+def _no_training(what: str, _share: float) -> None:
+    raise AssertionError(f"trained again: {what}")
+
+
+@pytest.mark.parametrize("spoil", ["meta.json", "weights.npy"])
+def test_a_cache_that_cannot_be_read_is_made_again(tmp_path: Path, spoil: str) -> None:
+    brain.load_or_train(small_library(), tmp_path)
+    [folder] = tmp_path.glob("brain-*")
+    (folder / spoil).write_bytes(b"not what it was")
+    told: list[str] = []
+
+    again = brain.load_or_train(small_library(), tmp_path, lambda what, _: told.append(what))
+
+    assert "training again" in told[0]
+    assert again.model.labels == small_library().labels
+    assert brain.load_or_train(small_library(), tmp_path, _no_training).model.labels == again.model.labels
+
+
+def test_the_staffs_questions_are_read_once(tmp_path: Path) -> None:
+    words_of = Lexicon.load()
+    first = brain.remembered(["can i drink wine"], words_of, tmp_path)
+    again = brain.remembered(["can i drink wine"], words_of, tmp_path)
+    other = brain.remembered(["can i drink tea"], words_of, tmp_path)
+
+    assert np.array_equal(first.hashes, again.hashes)
+    assert not np.array_equal(first.hashes, other.hashes)
+    assert len(list(tmp_path.glob("questions-*"))) == 1
+
+
+def test_a_part_that_fails_counts_as_possible_danger() -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("broken")
+
+    whole = shipped()
+    broken = Understander(whole.faq, whole.brain, Broken(), {})  # type: ignore[arg-type]
+
+    assert broken.understand("hello? one more thing. and another.").outcome == "danger"
