@@ -337,7 +337,7 @@ def test_triage_sees_a_typed_answer_first(faq: Faq) -> None:
     assert (decision.outcome, kept(decision)) == ("danger", [])
 
 
-@pytest.mark.parametrize("answer", checkins.CALM)
+@pytest.mark.parametrize("answer", ["none", "mild", "better", "same", "well"])
 def test_a_plain_good_answer_raises_no_alarm_in_any_language(
     faq: Faq, understander: Understander, answer: str
 ) -> None:

@@ -35,8 +35,6 @@ ASKED_BY = {answer: asks for asks, offered in ANSWERS.items() for answer in offe
 SIGNS = {"severe": "severe_pain", "much_worse": "rapid_swelling"}
 # The last recovery day on which an answer is within the usual course; the clinic shall hear of it afterwards.
 USUAL_UNTIL = {"moderate": 6, "mild": 13, "same": 13}
-# Answers of which a whole text ("none", なし, 一样) tells no danger, whatever triage thinks of so short a text by itself.
-CALM = ("none", "mild", "better", "same", "well")
 OPEN_FOR = dt.timedelta(hours=24)  # in which a typed answer is taken for one
 
 

@@ -2,7 +2,7 @@
 
 Order is safety: a danger sign in the text wins over everything, then the answer to a check-in (which may be one too), then a
 person of the clinic who has taken over, then what a button or a typed label asks for, then a date, the small words of service,
-and the FAQ. One text is no danger sign although it may look like one: "none" or "better", all of it, to a question that is open.
+and the FAQ.
 """
 
 import datetime as dt
@@ -47,8 +47,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
     words = words_for(meaning, event, context, faq)
     answered = checkins.tapped(event.action) or checkins.typed(event.text, words, context)
-    calm = answered is not None and answered.answer in checkins.CALM
-    if meaning and meaning.outcome == "danger" and not calm:
+    if meaning and meaning.outcome == "danger":
         return _danger(meaning, words, context)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
