@@ -13,6 +13,7 @@ from intents.vectors import Floats, Ints, Numbers, Vectoriser
 BATCH = 512  # of a large library; a small one learns better in smaller steps
 RATE = 0.3
 ALARM_RATE = 2.0
+RARITY = -1.5  # log odds of danger in a text of which nothing is known: about one line in six reports one
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
 
 
@@ -46,7 +47,7 @@ class Model:
         columns, values = self._trained(columns, values)
         if not len(columns):
             return 0.0
-        return float(1 / (1 + np.exp(-float(values @ self.alarm[columns]))))
+        return float(_sigmoid(float(values @ self.alarm[columns]) + RARITY))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """Without the columns that staff's questions added later: nothing was learned for them."""
@@ -108,7 +109,7 @@ class Trainer:
         errors = (error[:, : self._middle], error[:, self._middle :])
         turned = part.T.tocsr()
         gradients = self._both(lambda of_half: turned @ np.ascontiguousarray(of_half), errors)
-        missed = turned @ (1 / (1 + np.exp(-(part @ alarm))) - self._alarms[batch]).astype(np.float32)
+        missed = turned @ (_sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
         squares = self._both(lambda gradient: np.einsum("ij,ij->i", gradient, gradient), gradients)
         self._gathered[0, used] += sum(squares) / error.shape[1]
         self._gathered[1, used] += missed * missed
@@ -130,6 +131,10 @@ def _batches(order: np.random.Generator, rows: Numbers, groups: Numbers, size: i
     cuts = np.flatnonzero(np.diff(groups[shuffled])) + 1
     batches = [run[i : i + size] for run in np.split(shuffled, cuts) for i in range(0, len(run), size)]
     return [batches[i] for i in order.permutation(len(batches))]
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -100,7 +100,7 @@ async def test_what_was_added_answers_in_every_language(clinic: Clinic, editor: 
     await add(editor, await look(editor))
     live = clinic.live.current
 
-    for code, question in {"en": "can i play tuba", "ja": "トランペットはいつから吹けますか？", "ko": "트럼펫 언제부터 불 수 있나요",
+    for code, question in {"en": "may i play tuba", "ja": "トランペットはいつから吹けますか？", "ko": "트럼펫 언제부터 불 수 있나요",
                            "zh": "什么时候可以吹小号呢"}.items():  # fmt: skip
         assert Outcome.of(live.understand(question, code)) == Outcome("answer", ("trumpet",)), question
 
