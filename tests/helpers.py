@@ -1,6 +1,7 @@
 """What several tests share: the shipped FAQ, one trained understander for the whole run, and a fixed clock."""
 
 import datetime as dt
+import fcntl
 import os
 from functools import cache
 from pathlib import Path
@@ -25,5 +26,11 @@ def shipped_faq() -> Faq:
 
 @cache
 def understander() -> Understander:
-    """Trained from the shipped library; kept on disk between runs, since the same library gives the same model."""
-    return Understander.build(shipped_faq(), CACHE)
+    """Trained from the shipped library; kept on disk between runs, since the same library gives the same model.
+
+    Of the workers that run the tests together one trains, and the others read what it has learned.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "training.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return Understander.build(shipped_faq(), CACHE)
