@@ -118,6 +118,7 @@ messages = st.builds(
 )
 
 
+@pytest.mark.slow
 @MANY
 @given(message=messages)
 def test_what_telegram_gets_is_to_spec(message: Message) -> None:
@@ -132,6 +133,7 @@ def test_what_telegram_gets_is_to_spec(message: Message) -> None:
     assert all(label for row in rows for label, _ in row)
 
 
+@pytest.mark.slow
 @MANY
 @given(message=messages)
 def test_what_line_gets_is_to_spec(message: Message) -> None:

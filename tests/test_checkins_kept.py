@@ -18,6 +18,8 @@ from tests.databases import KEY
 from tests.outbox_fakes import DAY_0, Clinic, FakeChannel, at
 from tests.scene import ANNA, Scene
 
+pytestmark = pytest.mark.slow  # together longer than all of make check may take
+
 HOME = Address("telegram", "1")
 
 

@@ -19,6 +19,8 @@ from intents.understand import Understander
 from tests.helpers import CACHE, ROOT, shipped_text
 from tests.small_faq import small_text
 
+pytestmark = pytest.mark.slow  # together longer than all of make check may take
+
 OLD = load(small_text())
 QUESTION = OLD.entries["alcohol"].questions["en"][0]
 

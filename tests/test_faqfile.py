@@ -27,6 +27,8 @@ from intents.faq import FaqProblems, load
 from tests.disk import room_for
 from tests.small_faq import small_text
 
+pytestmark = pytest.mark.slow  # together longer than all of make check may take
+
 LANGUAGES = ("en", "ja", "ko", "zh")
 
 

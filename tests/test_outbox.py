@@ -11,6 +11,8 @@ from bot.store.store import Store
 from intents.faq import Faq
 from tests.outbox_fakes import DAY_0, Clinic, FakeChannel, at
 
+pytestmark = pytest.mark.slow  # together longer than all of make check may take
+
 HOME = Address("telegram", "1")
 
 

@@ -20,6 +20,8 @@ from tests.channel_fakes import telegram_channel
 from tests.outbox_fakes import DAY_0, Clinic, FakeChannel, at
 from tests.peers.bot_api import BotApiServer
 
+pytestmark = pytest.mark.slow  # together longer than all of make check may take
+
 LENGTHS = [
     dt.timedelta(seconds=1),
     dt.timedelta(minutes=1),

@@ -75,7 +75,7 @@ async def clinic(tmp_path_factory: pytest.TempPathFactory, faq: Faq) -> AsyncIte
         yield opened
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
