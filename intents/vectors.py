@@ -79,7 +79,7 @@ class Vectoriser:
     """Vocabulary and weights.
 
     A feature is known by a 64-bit hash: `index` holds these in order and a feature's column is its place, so that a start
-    maps a file instead of building a dictionary of 700,000 strings. `weights` has one float a column.
+    maps a file instead of building a dictionary of 430,000 strings. `weights` has one float a column.
     """
 
     index: Hashes
