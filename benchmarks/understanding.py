@@ -239,9 +239,9 @@ def public(lines: tuple[Line, ...], tests: list[dict[str, str]]) -> str:
 
     def ranked(text: str) -> tuple[list[str], float]:
         columns, values, known = vectoriser.vector(extract(fold(text), brain.lexicon.find, mend))
-        dense = vectoriser.dense_gist(columns, values)
+        gist = vectoriser.gist_vector(columns, values)
         shares = brain.model.probabilities(columns, values)
-        evidence = rank(shares, labels, lambda label: brain.phrases.likeness(dense, label), known)
+        evidence = rank(shares, labels, lambda label: brain.phrases.nearest(gist, label), known)
         return [id for id, _ in evidence.topics], brain.confidence.of(evidence.measures())
 
     results = [(row, *ranked(row["text"])) for row in tests]

@@ -67,8 +67,7 @@ class Brain:
         known = vectoriser.known(reading)
         confidence = _calibrate(matrix, trainer.weights, labels, ~held_out, library, vectoriser, known)
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
-        weights, alarm = trainer.weights.astype(np.float16), trainer.alarm
-        ranked = Model(library.labels, vectoriser, weights, alarm)
+        ranked = Model.of(library.labels, vectoriser, trainer.weights, trainer.alarm)
         order = sorted(range(len(labels)), key=labels.__getitem__)
         index = PhraseIndex.of(
             vectoriser.gist_of(matrix[order]),
@@ -101,7 +100,7 @@ def _calibrate(
     known: vectors.Numbers,
 ) -> Confidence:
     """Confidence fitted on the lines that the trial model has not seen."""
-    half = Model(library.labels, vectoriser, trial.astype(np.float16), np.zeros(len(trial), np.float32))
+    half = Model.of(library.labels, vectoriser, trial, np.zeros(len(trial), np.float32))
     kinds = Labels(library.labels)
     train_rows = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
     index = PhraseIndex.of(
@@ -115,10 +114,8 @@ def _calibrate(
             continue
         row = slice(matrix.indptr[i], matrix.indptr[i + 1])
         columns, values = matrix.indices[row], matrix.data[row]
-        dense = vectoriser.dense_gist(columns, values)
-        evidence = rank(
-            half.probabilities(columns, values), kinds, partial(index.likeness, dense), float(known[i])
-        )
+        nearest = partial(index.nearest, vectoriser.gist_vector(columns, values))
+        evidence = rank(half.probabilities(columns, values), kinds, nearest, float(known[i]))
         measures.append(evidence.measures())
         right.append(
             float(bool(evidence.topics) and evidence.topics[0][0] == labels[i] and labels[i] != OUT_OF_SCOPE)
@@ -191,6 +188,7 @@ def _write(brain: Brain, path: Path) -> None:
     }
     arrays = {
         "weights": brain.model.weights,
+        "scales": brain.model.scales,
         "alarm": brain.model.alarm,
         "index": brain.model.vectoriser.index,
         "feature_weights": brain.model.vectoriser.weights,
@@ -221,7 +219,7 @@ def _read(path: Path) -> Brain:
         return np.asarray(np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
     vectoriser = Vectoriser(array("index"), array("feature_weights"), array("gist"), meta["rarest"])
-    ranked = Model(tuple(meta["labels"]), vectoriser, array("weights"), array("alarm"))
+    ranked = Model(tuple(meta["labels"]), vectoriser, array("weights"), array("scales"), array("alarm"))
     spans = {label: (start, end) for label, (start, end) in meta["spans"].items()}
     matrix = sp.csr_matrix((len(meta["texts"]), vectoriser.gist_width), dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = array("data"), array("indices"), array("indptr")

@@ -8,6 +8,7 @@ brought to unit length before it is weighed.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 from intents import scope
@@ -36,6 +37,7 @@ def words(text: str) -> list[str]:
     return _LATIN_WORD.findall(text)
 
 
+@lru_cache(20_000)
 def stem(word: str) -> str:
     """A light English stem: enough to join swell, swells, swelling; never shorter than three letters."""
     word = word.replace("'", "")

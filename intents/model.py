@@ -1,5 +1,6 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
+import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ BATCH = 512  # of a large library; a small one learns better in smaller steps
 RATE = 0.3
 ALARM_RATE = 2.0
 RARITY = -1.5  # log odds of danger in a text of which nothing is known: about one line in six reports one
+Bytes = np.ndarray[tuple[int, int], np.dtype[np.int8]]
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
 
 
@@ -23,21 +25,26 @@ def quiet(_what: str, _share: float) -> None:
 
 @dataclass
 class Model:
-    """`weights` has a row a feature and a column a label, as float16: reading a few hundred rows is all a message costs."""
+    """`weights` has a row a feature and a column a label, in steps of the row's `scales`: a byte each, for reading a few hundred
+    rows is all that a message costs."""
 
     labels: tuple[str, ...]
     vectoriser: Vectoriser
-    weights: np.ndarray[tuple[int, int], np.dtype[np.float16]]
+    weights: Bytes
+    scales: Floats
     alarm: Floats  # a feature's weight in the second opinion: does the text report any danger?
+
+    @staticmethod
+    def of(labels: tuple[str, ...], vectoriser: Vectoriser, weights: Floats, alarm: Floats) -> "Model":
+        """From weights as they were learned."""
+        scales = np.maximum(weights.max(1), -weights.min(1)) / 127
+        steps = weights / np.maximum(scales, 1e-12)[:, None]
+        return Model(labels, vectoriser, np.rint(steps, steps).astype(np.int8), scales, alarm)
 
     def probabilities(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label for one vector; columns that were added later say nothing here."""
         columns, values = self._trained(columns, values)
-        logits = (
-            values @ self.weights[columns].astype(np.float32)
-            if len(columns)
-            else np.zeros(len(self.labels), np.float32)
-        )
+        logits = (values * self.scales[columns]) @ self.weights[columns].astype(np.float32)
         powers = np.exp(logits - logits.max())
         result: Floats = powers / powers.sum()
         return result
@@ -47,7 +54,7 @@ class Model:
         columns, values = self._trained(columns, values)
         if not len(columns):
             return 0.0
-        return float(_sigmoid(float(values @ self.alarm[columns]) + RARITY))
+        return 1 / (1 + math.exp(-float(values @ self.alarm[columns]) - RARITY))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """Without the columns that staff's questions added later: nothing was learned for them."""

@@ -96,8 +96,9 @@ class Understander:
         sentences = scope.parts(text.raw)
         if whole.sign or len(sentences) < 2 or evidence.danger < HINT:
             return whole
-        parts = (text.part(sentence) for sentence in sentences)
-        verdicts = (triage.judge_part(part, self.matcher.signs(part), self.brain.lexicon) for part in parts)
+        parts = [text.part(sentence) for sentence in sentences]
+        signs = self.matcher.signs(parts)
+        verdicts = (triage.judge_part(*part, self.brain.lexicon) for part in zip(parts, signs, strict=True))
         return next((verdict for verdict in verdicts if verdict.sign), whole)
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:

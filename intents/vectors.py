@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Numbers = npt.NDArray[Any]
 Hashes = npt.NDArray[np.uint64]
+Gist = tuple[Ints, Floats]  # columns of the gist, values of unit length
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
 BLOCK_WEIGHTS = {
@@ -74,6 +75,37 @@ class Reading:
         return Reading(hashes, cells, rows + len(some))
 
 
+@dataclass(frozen=True)
+class HashIndex:
+    """Where a hash stands among sorted ones. Hashes fall evenly, so their first bits lead to a bucket of a few."""
+
+    hashes: Hashes
+
+    def places(self, hashes: Hashes) -> Numbers:
+        """The place of each, -1 for nowhere."""
+        if not len(self.hashes):
+            return np.full(len(hashes), -1)
+        if len(hashes) > AT_ONCE * 1000:
+            halves = np.array_split(hashes, 1 + len(hashes) // (AT_ONCE * 1000))
+            return np.concatenate([self.places(half) for half in halves])
+        starts, steps, shift = self._buckets
+        window = starts[(hashes >> shift).astype(np.intp)][:, None] + steps
+        hits = self.hashes[window] == hashes[:, None]
+        first = hits.argmax(1)
+        rows = np.arange(len(hashes))
+        return np.where(hits[rows, first], window[rows, first], -1)
+
+    @cached_property
+    def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
+        """(where each bucket starts, places from there on, bits that do not tell the bucket)."""
+        bits = max(1, len(self.hashes).bit_length() - 1)
+        shift = np.uint64(64 - bits)
+        sizes = np.bincount((self.hashes >> shift).astype(np.intp), minlength=1 << bits)
+        deepest = int(sizes.max())
+        starts = np.minimum(np.cumsum(sizes) - sizes, len(self.hashes) - deepest)
+        return starts.astype(np.int32), np.arange(deepest, dtype=np.int32), shift
+
+
 @dataclass
 class Vectoriser:
     """Vocabulary and weights.
@@ -108,12 +140,13 @@ class Vectoriser:
         return vectoriser, vectoriser._rows(place[known], cells[known], reading.rows)
 
     def extended(self, reading: Reading) -> "Vectoriser":
-        """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
-        extra, first = np.unique(reading.hashes, return_index=True)
-        new = _places(self.index, extra) < 0
-        weights = np.concatenate([self.weights, np.full(int(new.sum()), self.rarest, np.float32)])
-        gist = np.concatenate([self.gist >= 0, _GIST[reading.cells[first[new]] % _BLOCKS]])
-        return Vectoriser(self.index, weights, _numbered(gist), self.rarest, extra[new])
+        """A vectoriser that also has columns for what only staff's own questions say: the gist of it, nothing else was learned of
+        it. This one is unchanged."""
+        extra = np.unique(reading.hashes[_GIST[reading.cells % _BLOCKS]])
+        extra = extra[self._known.places(extra) < 0]
+        weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
+        gist = np.concatenate([self.gist, self.gist_width + np.arange(len(extra), dtype=np.int32)])
+        return Vectoriser(self.index, weights, gist, self.rarest, extra)
 
     @property
     def width(self) -> int:
@@ -166,21 +199,29 @@ class Vectoriser:
         shape = (matrix.shape[0], self.gist_width)
         return sp.csr_matrix((values.astype(np.float32), numbers[kept], pointers), shape=shape)
 
-    def dense_gist(self, columns: Ints, values: Floats) -> Floats:
-        """One text's gist, spread out."""
+    def gist_vector(self, columns: Ints, values: Floats) -> Gist:
+        """One text's gist, of unit length."""
         numbers = self.gist[columns]
         kept = numbers >= 0
-        dense = np.zeros(self.gist_width, np.float32)
-        dense[numbers[kept]] = values[kept] / max(1e-9, float(np.linalg.norm(values[kept])))
-        return dense
+        values = values[kept]
+        return numbers[kept], values / max(1e-9, math.sqrt(float(values @ values)))
 
     def _columns(self, hashes: Hashes) -> Numbers:
         """The column of each feature, -1 where it is unknown."""
-        columns = _places(self.index, hashes)
+        columns = self._known.places(hashes)
         if len(self.extra):
-            added = _places(self.extra, hashes)
-            columns = np.where(added >= 0, added + len(self.index), columns)
+            unknown = np.flatnonzero(columns < 0)
+            added = self._added.places(hashes[unknown])
+            columns[unknown] = np.where(added >= 0, added + len(self.index), -1)
         return columns
+
+    @cached_property
+    def _known(self) -> HashIndex:
+        return HashIndex(self.index)
+
+    @cached_property
+    def _added(self) -> HashIndex:
+        return HashIndex(self.extra)
 
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
@@ -196,19 +237,6 @@ class Vectoriser:
 
 def _numbered(chosen: Numbers) -> Ints:
     return np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
-
-
-def _places(ordered: Hashes, hashes: Hashes) -> Numbers:
-    """Where each hash stands in `ordered`, -1 for nowhere. Looked up in order, so that neighbours share the way there."""
-    if not len(ordered):
-        return np.full(len(hashes), -1)
-    order = np.argsort(hashes)
-    sought = hashes[order]
-    found = np.searchsorted(ordered, sought)
-    found[found == len(ordered)] = 0
-    places = np.empty(len(hashes), np.int64)
-    places[order] = np.where(ordered[found] == sought, found, -1)
-    return places
 
 
 def _hashed(features: Sequence[Features], first_row: int = 0) -> tuple[Hashes, Numbers]:

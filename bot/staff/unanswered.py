@@ -159,7 +159,7 @@ def effect_of(
 def _touched(probes: list[Probe], added: Sequence[str], understander: Understander) -> list[Probe]:
     vectoriser = understander.matcher.vectoriser
     wanted, matrix = (
-        vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts))
+        vectoriser.gist_of(vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts)))
         for texts in (added, [probe.text for probe in probes])
     )
     likeness = (matrix @ wanted.T).toarray().max(axis=1)
