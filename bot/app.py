@@ -31,7 +31,8 @@ from bot.store.crypto import load_key
 from bot.store.store import Store, StoreError
 from bot.web import WebServer
 from intents.faq import Faq
-from intents.model import Progress, quiet
+from intents.model import quiet
+from intents.reading import Progress
 
 log = logs.get("app")
 COMMANDS = (

@@ -2,36 +2,39 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, lexicon, model, scope, spelling, text, vectors
+from intents import features, lexicon, model, reading, scope, spelling, text, vectors
 from intents.confidence import Confidence
-from intents.features import extract, words
+from intents.features import words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
 from intents.library import version as library_version
-from intents.match import Labels, PhraseIndex, rank
-from intents.model import Model, Progress, Trainer, quiet
+from intents.match import Labels, PhraseIndex, Questions, rank
+from intents.model import Model, Trainer, quiet, softmax
+from intents.reading import Numbers, Progress, read_library
 from intents.script import HanScript
-from intents.spelling import Speller
 from intents.text import fold
-from intents.vectors import LARGE, Reading, Vectoriser
+from intents.texts import Texts
+from intents.vectors import LARGE, HashIndex, Vectoriser
 
 EPOCHS = 2, 1  # without the lines held out, then with all; more gains next to nothing on unseen questions
 EPOCHS_OF_FEW = 8, 4
+ENOUGH = 0.05  # by how much a line of many may be missed and is not gone over again
 HELD_OUT = 15  # one line in so many tells how sure to be; it is learned afterwards
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass
@@ -42,8 +45,10 @@ class Brain:
     phrases: PhraseIndex
     confidence: Confidence
     counts: dict[str, int]
+    services: dict[str, str]  # folded line -> word of service
     han: HanScript
     lexicon: Lexicon
+    version: str  # of what it was learned from
 
     @staticmethod
     def train(library: Library, progress: Progress = quiet, words_of: Lexicon | None = None) -> "Brain":
@@ -52,19 +57,21 @@ class Brain:
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
         counts = Counter(word for item in english for word in words(item))
-        reading = Reading.of(_extract_all(folded, words_of, Speller(counts), progress))
+        read = read_library(folded, words_of, counts, progress)
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])
         groups = np.unique([line.language for line in library.lines], return_inverse=True)[1]
 
-        vectoriser, matrix = Vectoriser.fit(reading, labels)
+        vectoriser, matrix = Vectoriser.fit(read, labels)
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
-        first, second = EPOCHS if len(labels) >= LARGE else EPOCHS_OF_FEW
-        trainer = Trainer(matrix, y, dangers, groups, len(target), first + second)
+        many = len(labels) >= LARGE
+        first, second = EPOCHS if many else EPOCHS_OF_FEW
+        enough = ENOUGH if many else 0.0
+        trainer = Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
         trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
-        known = vectoriser.known(reading)
+        known = vectoriser.known(read)
         confidence = _calibrate(matrix, trainer.weights, labels, ~held_out, library, vectoriser, known)
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
         ranked = Model.of(library.labels, vectoriser, trainer.weights, trainer.alarm)
@@ -74,16 +81,21 @@ class Brain:
             [library.lines[i].text for i in order],
             [labels[i] for i in order],
         )
-        return Brain(ranked, index, confidence, dict(counts), HanScript.fit(library), words_of)
-
-
-def _extract_all(
-    folded: list[str], words_of: Lexicon, speller: Speller, progress: Progress
-) -> Iterator[features.Features]:
-    for i, item in enumerate(folded):
-        yield extract(item, words_of.find, speller.mend)
-        if i % 2000 == 0:
-            progress("reading phrasings", i / len(folded))
+        services = {
+            text: line.label[1:]
+            for text, line in zip(folded, library.lines, strict=True)
+            if line.label[0] == "@"
+        }
+        return Brain(
+            ranked,
+            index,
+            confidence,
+            dict(counts),
+            services,
+            HanScript.fit(library),
+            words_of,
+            library.version,
+        )
 
 
 def _fold_of(item: str) -> int:
@@ -97,10 +109,9 @@ def _calibrate(
     kept: np.ndarray[Any, np.dtype[np.bool_]],
     library: Library,
     vectoriser: Vectoriser,
-    known: vectors.Numbers,
+    known: Numbers,
 ) -> Confidence:
     """Confidence fitted on the lines that the trial model has not seen."""
-    half = Model.of(library.labels, vectoriser, trial, np.zeros(len(trial), np.float32))
     kinds = Labels(library.labels)
     train_rows = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
     index = PhraseIndex.of(
@@ -108,18 +119,15 @@ def _calibrate(
         [library.lines[i].text for i in train_rows],
         [labels[i] for i in train_rows],
     )
+    judged = [i for i in np.flatnonzero(~kept).tolist() if not labels[i].startswith("!")]
     measures, right = [], []
-    for i in np.flatnonzero(~kept).tolist():
-        if labels[i].startswith("!"):
-            continue
+    for i, shares in zip(judged, softmax(matrix[judged] @ trial), strict=True):
         row = slice(matrix.indptr[i], matrix.indptr[i + 1])
-        columns, values = matrix.indices[row], matrix.data[row]
-        nearest = partial(index.nearest, vectoriser.gist_vector(columns, values))
-        evidence = rank(half.probabilities(columns, values), kinds, nearest, float(known[i]))
+        nearest = partial(index.nearest, vectoriser.gist_vector(matrix.indices[row], matrix.data[row]))
+        evidence = rank(shares, kinds, nearest, float(known[i]))
         measures.append(evidence.measures())
-        right.append(
-            float(bool(evidence.topics) and evidence.topics[0][0] == labels[i] and labels[i] != OUT_OF_SCOPE)
-        )
+        best = evidence.topics[0][0] if evidence.topics else OUT_OF_SCOPE
+        right.append(float(best == labels[i] != OUT_OF_SCOPE))
     if not measures:
         return Confidence((0.0,) * 10)
     return Confidence.fit(np.array(measures), np.array(right))
@@ -149,25 +157,37 @@ def load_or_train(
     return brain
 
 
-def remembered(folded: list[str], lexicon: Lexicon, cache: Path) -> vectors.Reading:
-    """The features of the staff's questions, from `cache` when this very list was read before."""
-    path = cache / f"questions-{_version(chr(10).join(folded))}.npz"
-    with contextlib.suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as stored:
-        return Reading(stored["hashes"], stored["cells"], len(folded))
-    reading = Reading.of(extract(text, lexicon.find) for text in folded)
+def remembered(brain: Brain, cache: Path, texts: list[str]) -> Questions:
+    """The staff's questions read, from `cache` when this very list was read before."""
+    path = cache / f"questions-{_version(chr(10).join([brain.version, *texts]))}.npz"
+    with contextlib.suppress(OSError, ValueError, KeyError, BadZipFile):
+        stored = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        words = stored["words"].tobytes().decode().split()
+        parts = stored["data"], stored["indices"], stored["indptr"]
+        shape = len(texts), int(stored["width"])
+        return Questions(frozenset(words), stored["extra"], sp.csr_matrix(parts, shape=shape))
+    read = Questions.of([fold(text) for text in texts], brain.lexicon, brain.model.vectoriser)
     with contextlib.suppress(OSError):
-        for old in cache.glob("questions-*"):
-            old.unlink(missing_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache, suffix=".tmp", delete=False) as file:
-            np.savez(file, hashes=reading.hashes, cells=reading.cells)
-        Path(file.name).rename(path)
-    return reading
+        _remember(read, path)
+    return read
+
+
+def _remember(read: Questions, path: Path) -> None:
+    for old in path.parent.glob("questions-*"):
+        old.unlink(missing_ok=True)
+    gists = read.gists
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        np.savez(
+            file, words=np.frombuffer(" ".join(sorted(read.words)).encode(), np.uint8), extra=read.extra, width=gists.shape[1],
+            data=gists.data, indices=gists.indices, indptr=gists.indptr,
+        )  # fmt: skip
+    Path(file.name).rename(path)
 
 
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (features, lexicon, model, scope, spelling, text, vectors):
+    for module in (features, lexicon, model, reading, scope, spelling, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]
@@ -176,26 +196,31 @@ def _version(library: str) -> str:
 def _write(brain: Brain, path: Path) -> None:
     """Raises OSError. Whole or not at all, also when two processes start together."""
     meta = {
+        "version": brain.version,
         "labels": brain.model.labels,
         "rarest": brain.model.vectoriser.rarest,
         "spans": brain.phrases.spans,
         "confidence": brain.confidence.weights,
         "counts": brain.counts,
+        "services": brain.services,
         "han": brain.han.leaning,
         "concepts": brain.lexicon.concepts,
         "markers": brain.lexicon.markers,
-        "texts": brain.phrases.texts,
+        "lengths": brain.lexicon.lengths,
     }
+    texts = Texts.of(brain.phrases.texts)
     arrays = {
         "weights": brain.model.weights,
         "scales": brain.model.scales,
         "alarm": brain.model.alarm,
-        "index": brain.model.vectoriser.index,
+        "index": brain.model.vectoriser.index.hashes,
         "feature_weights": brain.model.vectoriser.weights,
         "gist": brain.model.vectoriser.gist,
         "data": brain.phrases.matrix.data,
         "indices": brain.phrases.matrix.indices,
         "indptr": brain.phrases.matrix.indptr,
+        "texts": texts.letters,
+        "texts_ends": texts.ends,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix="new-"))
@@ -218,12 +243,24 @@ def _read(path: Path) -> Brain:
     def array(name: str) -> Any:
         return np.asarray(np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
-    vectoriser = Vectoriser(array("index"), array("feature_weights"), array("gist"), meta["rarest"])
+    vectoriser = Vectoriser(
+        HashIndex(array("index")), array("feature_weights"), array("gist"), meta["rarest"]
+    )
     ranked = Model(tuple(meta["labels"]), vectoriser, array("weights"), array("scales"), array("alarm"))
     spans = {label: (start, end) for label, (start, end) in meta["spans"].items()}
-    matrix = sp.csr_matrix((len(meta["texts"]), vectoriser.gist_width), dtype=np.float32)
+    texts = Texts(array("texts"), array("texts_ends"))
+    matrix = sp.csr_matrix((len(texts), vectoriser.gist_width), dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = array("data"), array("indices"), array("indptr")
-    phrases = PhraseIndex(matrix, meta["texts"], spans)
-    words_of = Lexicon.of(meta["concepts"], meta["markers"])
+    phrases = PhraseIndex(matrix, texts, spans)
+    words_of = Lexicon.of(meta["concepts"], meta["markers"], meta["lengths"])
     confidence = Confidence(tuple(meta["confidence"]))
-    return Brain(ranked, phrases, confidence, meta["counts"], HanScript(meta["han"]), words_of)
+    return Brain(
+        ranked,
+        phrases,
+        confidence,
+        meta["counts"],
+        meta["services"],
+        HanScript(meta["han"]),
+        words_of,
+        meta["version"],
+    )

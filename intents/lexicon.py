@@ -21,9 +21,7 @@ Markers = dict[str, dict[str, tuple[str, ...]]]
 _WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
 _UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _LETTER = re.compile("[a-z0-9]")
-Lengths = dict[
-    str, tuple[int, ...]
-]  # first two characters -> lengths of the words that begin so, longest first
+Lengths = dict[str, list[int]]  # first two characters -> lengths of the words that begin so, longest first
 LONGEST_PHRASE = 4  # words of a phrase in spaced languages
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -61,9 +59,9 @@ class Lexicon:
         return Lexicon.of(concepts, markers)
 
     @staticmethod
-    def of(concepts: dict[str, str], markers: Markers) -> "Lexicon":
-        """From words that are folded already."""
-        unspaced = _lengths(word for word in concepts if _UNSPACED.search(word))
+    def of(concepts: dict[str, str], markers: Markers, lengths: Lengths | None = None) -> "Lexicon":
+        """From words that are folded already; `lengths` where they are known from before."""
+        unspaced = lengths or _lengths(word for word in concepts if _UNSPACED.search(word))
         return Lexicon(concepts, markers, unspaced, {lang: _kinds(forms) for lang, forms in markers.items()})
 
     def find(self, text: str) -> list[str]:
@@ -88,7 +86,7 @@ class Lexicon:
     def _unspaced(self, run: str) -> list[str]:
         found, at = [], 0
         while at < len(run):
-            for size in self.lengths.get(run[at : at + 2], self.lengths.get(run[at], ())):
+            for size in self.lengths.get(run[at : at + 2]) or self.lengths.get(run[at], ()):
                 concept = self.concepts.get(run[at : at + size])
                 if concept:
                     found.append(concept)
@@ -105,7 +103,7 @@ class Lexicon:
         kinds, lengths = self.marked.get(language, ({}, {}))
         found: set[str] = set()
         for at in range(len(text)):
-            for size in lengths.get(text[at : at + 2], lengths.get(text[at], ())):
+            for size in lengths.get(text[at : at + 2]) or lengths.get(text[at], ()):
                 kind = kinds.get(text[at : at + size])
                 if kind and not kind <= found and _is_whole(text, at, at + size):
                     found |= kind
@@ -131,7 +129,7 @@ def _lengths(words: Iterable[str]) -> Lengths:
         sizes.setdefault(word[:2], set()).add(len(word))
     for start in sizes:
         sizes[start] |= sizes.get(start[0], set())
-    return {start: tuple(sorted(found, reverse=True)) for start, found in sizes.items()}
+    return {start: sorted(found, reverse=True) for start, found in sizes.items()}
 
 
 def _kinds(markers: dict[str, tuple[str, ...]]) -> tuple[dict[str, frozenset[str]], Lengths]:

@@ -16,9 +16,10 @@ from intents.features import Features, extract, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
+from intents.reading import Hashes, Reading
 from intents.spelling import Speller
 from intents.text import Normalised, fold
-from intents.vectors import Floats, Gist, Ints, Reading
+from intents.vectors import Floats, Gist, Ints, Vectoriser
 
 # Asking for one of the bot's services is asking about its topic.
 SERVICE_TOPICS = {
@@ -140,6 +141,23 @@ class _Block:
         return cosines
 
 
+@dataclass(frozen=True)
+class Questions:
+    """The staff's own questions as they are compared."""
+
+    words: frozenset[str]  # Latin ones: no slips, even when the library does not know them
+    extra: Hashes  # features that only they have
+    gists: sp.csr_matrix  # a row a question
+
+    @staticmethod
+    def of(folded: Sequence[str], lexicon: Lexicon, vectoriser: Vectoriser) -> "Questions":
+        reading = Reading.of(extract(text, lexicon.find) for text in folded)
+        extra = vectoriser.unknown(reading)
+        wider = vectoriser.extended(extra)
+        known = frozenset(word for text in folded for word in words(text))
+        return Questions(known, extra, wider.gist_of(wider.matrix(reading)))
+
+
 class StaffIndex:
     """The staff's own questions. Looked up by feature, so that a message costs what it shares with them, not all of them."""
 
@@ -214,24 +232,19 @@ class Matcher:
         lexicon: Lexicon,
         library: PhraseIndex,
         faq: Faq,
-        read: Callable[[list[str]], Reading] | None = None,
+        read: Callable[[list[str]], Questions] | None = None,
     ) -> None:
-        """`read` reads the staff's folded questions, if it is known already how (see brain.remembered)."""
+        """`read` reads the staff's questions, if it is known already how (see brain.remembered)."""
         self.model, self.lexicon, self.library = model, lexicon, library
-        questions = sorted(_questions(faq))
-        folded = [fold(text) for _, text in questions]
-        # The staff's own words are no slips, even when the library does not know them.
-        self.speller = Speller(counted, {word for text in folded for word in words(text)})
-        reading = (read or self.read)(folded)
-        self.vectoriser = model.vectoriser.extended(reading)
-        gists = self.vectoriser.gist_of(self.vectoriser.matrix(reading))
-        staff = PhraseIndex.of(gists, [text for _, text in questions], [label for label, _ in questions])
+        ordered = sorted(_questions(faq))
+        labels, texts = [label for label, _ in ordered], [text for _, text in ordered]
+        questions = read(texts) if read else Questions.of([fold(t) for t in texts], lexicon, model.vectoriser)
+        self.speller = Speller(counted, questions.words)
+        self.vectoriser = model.vectoriser.extended(questions.extra)
+        staff = PhraseIndex.of(questions.gists, texts, labels)
         new = [name for name in staff.spans if name not in model.labels]
         self.labels = Labels([*model.labels, *new], faq.entries)
         self.staff = StaffIndex(staff, self.labels.number)
-
-    def read(self, folded: list[str]) -> Reading:
-        return Reading.of(extract(text, self.lexicon.find) for text in folded)
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
         """(the features of the text, what was mended in it)."""

@@ -15,8 +15,9 @@ from intents.faq import URGENCIES, Faq, Urgency
 from intents.keyboard import from_english_layout
 from intents.library import Library
 from intents.match import Evidence, Matcher
-from intents.model import Progress, quiet
-from intents.text import Normalised, fold, normalise
+from intents.model import quiet
+from intents.reading import Progress
+from intents.text import Normalised, normalise
 from intents.types import Match, Service, Understanding
 
 ANSWER = 0.55  # confidence from which one answer is given outright
@@ -37,7 +38,6 @@ class Understander:
     faq: Faq
     brain: Brain
     matcher: Matcher
-    service_words: dict[str, str]  # folded line -> word of service, where the whole message is known
 
     @staticmethod
     def build(
@@ -45,16 +45,15 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
-        read = partial(remembered, lexicon=brain.lexicon, cache=cache) if cache else None
+        read = partial(remembered, brain, cache) if cache else None
         matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq, read)
-        services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
-        return Understander(faq, brain, matcher, services)
+        return Understander(faq, brain, matcher)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
         brain = self.brain
         matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
-        return Understander(faq, self.brain, matcher, self.service_words)
+        return Understander(faq, brain, matcher)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
         """The meaning of `text`. `hint` is the patient's own language, used where the script leaves it open.
@@ -142,7 +141,7 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        exact = self.service_words.get(text.text.strip(" .!?。！？/"))
+        exact = self.brain.services.get(text.text.strip(" .!?。！？/"))
         service = (exact, 1.0) if exact else _best(evidence.services)
         if service and service[1] >= SERVICE and (exact or evidence.danger < WARY):
             if service[0] in ("change_language", "help", "source") or not matches:

@@ -1,22 +1,20 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from intents.features import Features
-from intents.text import MAX_LENGTH
+from intents.reading import BLOCKS, Hashes, Numbers, Reading, hashed
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-Numbers = npt.NDArray[Any]
-Hashes = npt.NDArray[np.uint64]
 Gist = tuple[Ints, Floats]  # columns of the gist, values of unit length
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
@@ -36,43 +34,16 @@ BLOCK_WEIGHTS = {
     "jamo": 0.8,
     "concept": 0.35,
 }
-_NUMBER = {block: i for i, block in enumerate(BLOCK_WEIGHTS)}
-_BLOCKS = len(BLOCK_WEIGHTS)
-_SCALE = np.array(list(BLOCK_WEIGHTS.values()))
+_BLOCKS = len(BLOCKS)
+_SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
 _TO_KNOW = ("word", "cjk", "syllable")  # what share of these is known tells language from gibberish
-_TELLS_LANGUAGE = np.isin(list(BLOCK_WEIGHTS), _TO_KNOW)
+_TELLS_LANGUAGE = np.isin(BLOCKS, _TO_KNOW)
 _TO_FIND = ("word", "next", "cjk", "syllable", "start")  # the gist: enough to find the nearest phrasing
-_GIST = np.isin(list(BLOCK_WEIGHTS), _TO_FIND)
+_GIST = np.isin(BLOCKS, _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
-AT_ONCE = 500  # texts
+AT_ONCE = 500_000  # hashes looked up
+_MIDDLE = np.uint64(1 << 63)  # of all hashes
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
-
-_ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
-_LONGEST = 3 * MAX_LENGTH  # characters of one feature: two words and what stands between
-_NONE = np.zeros(0, np.uint64)
-_POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The features of some texts as numbers: their hashes, and the cell (row x number of blocks + block) each stands in."""
-
-    hashes: Hashes
-    cells: Numbers
-    rows: int
-
-    @staticmethod
-    def of(features: Iterable[Features]) -> "Reading":
-        """Read as they come, so that millions of strings need not be there at once."""
-        read, rows, some = [], 0, []
-        for item in features:
-            some.append(item)
-            if len(some) == AT_ONCE:
-                read.append(_hashed(some, rows))
-                rows, some = rows + len(some), []
-        read.append(_hashed(some, rows))
-        hashes, cells = (np.concatenate(parts) for parts in zip(*read, strict=True))
-        return Reading(hashes, cells, rows + len(some))
 
 
 @dataclass(frozen=True)
@@ -85,8 +56,8 @@ class HashIndex:
         """The place of each, -1 for nowhere."""
         if not len(self.hashes):
             return np.full(len(hashes), -1)
-        if len(hashes) > AT_ONCE * 1000:
-            halves = np.array_split(hashes, 1 + len(hashes) // (AT_ONCE * 1000))
+        if len(hashes) > AT_ONCE:
+            halves = np.array_split(hashes, 1 + len(hashes) // (AT_ONCE))
             return np.concatenate([self.places(half) for half in halves])
         starts, steps, shift = self._buckets
         window = starts[(hashes >> shift).astype(np.intp)][:, None] + steps
@@ -106,6 +77,38 @@ class HashIndex:
         return starts.astype(np.int32), np.arange(deepest, dtype=np.int32), shift
 
 
+NO_HASHES = HashIndex(np.zeros(0, np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What is known of some features, each seen `rare` times or more."""
+
+    index: Hashes
+    spread: Numbers  # with how many labels each stands
+    blocks: Numbers
+    columns: Ints  # of every occurrence its place in `index`, -1 where it is rare
+
+    @staticmethod
+    def of(hashes: Hashes, blocks: Numbers, labels: Numbers, rare: int) -> "_Counted":
+        if not len(hashes):
+            return _Counted(hashes, blocks, blocks, np.zeros(0, np.int32))
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        seen = np.diff(np.append(starts, len(hashes)))
+        kept = seen >= rare
+        places = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+        columns = np.empty(len(hashes), np.int32)
+        columns[order] = np.repeat(places, seen)
+        known = columns >= 0
+        beside = sp.csr_matrix(
+            (np.ones(int(known.sum()), bool), (columns[known], labels[known])),
+            (int(kept.sum()), int(labels.max()) + 1),
+        )
+        return _Counted(ordered[starts[kept]], np.diff(beside.indptr), blocks[order[starts[kept]]], columns)
+
+
 @dataclass
 class Vectoriser:
     """Vocabulary and weights.
@@ -114,39 +117,46 @@ class Vectoriser:
     maps a file instead of building a dictionary of 430,000 strings. `weights` has one float a column.
     """
 
-    index: Hashes
+    index: HashIndex
     weights: Floats
     gist: Ints  # a column's number among those of the gist, -1 for the others
     rarest: float  # weight given to a feature that staff introduce
-    extra: Hashes = field(default_factory=lambda: _NONE)  # of those; their columns follow the others
+    extra: HashIndex = NO_HASHES  # of those; their columns follow the others
 
     @staticmethod
     def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
         """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
-        cells = reading.cells
-        index, first, column, seen = np.unique(reading.hashes, True, True, True)
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([number[label] for label in labels])[cells // _BLOCKS]
-        stands_with = sp.csr_matrix(
-            (np.ones(len(column), bool), (column, label_of)), (len(index), len(number))
-        )
-        spread = np.diff(stands_with.indptr)  # with how many labels each feature stands
-        kept = seen >= (RARE if reading.rows >= LARGE else 1)
-        weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
-        gist = _numbered(_GIST[cells[first[kept]] % _BLOCKS])
-        vectoriser = Vectoriser(index[kept], weights, gist, math.log(1 + len(number)))
-        place = (np.cumsum(kept) - 1)[column]
-        known = kept[column]
-        return vectoriser, vectoriser._rows(place[known], cells[known], reading.rows)
+        label_of = np.array([number[label] for label in labels])[reading.cells // _BLOCKS]
+        upper = reading.hashes >= _MIDDLE
+        rare = RARE if reading.rows >= LARGE else 1
 
-    def extended(self, reading: Reading) -> "Vectoriser":
-        """A vectoriser that also has columns for what only staff's own questions say: the gist of it, nothing else was learned of
-        it. This one is unchanged."""
-        extra = np.unique(reading.hashes[_GIST[reading.cells % _BLOCKS]])
-        extra = extra[self._known.places(extra) < 0]
+        def count(rows: Numbers) -> _Counted:
+            return _Counted.of(reading.hashes[rows], reading.cells[rows] % _BLOCKS, label_of[rows], rare)
+
+        halves = [np.flatnonzero(~upper), np.flatnonzero(upper)]
+        with ThreadPoolExecutor(2) as threads:  # sorting millions of hashes takes long, and both cores can
+            low, high = threads.map(count, halves)
+        weights = np.log(1 + len(number) / np.concatenate([low.spread, high.spread])).astype(np.float32)
+        gist = _numbered(_GIST[np.concatenate([low.blocks, high.blocks])])
+        index = np.concatenate([low.index, high.index])
+        vectoriser = Vectoriser(HashIndex(index), weights, gist, math.log(1 + len(number)))
+        columns = np.empty(len(reading.hashes), np.int32)
+        columns[halves[0]] = low.columns
+        columns[halves[1]] = np.where(high.columns >= 0, high.columns + len(low.index), -1)
+        known = columns >= 0
+        return vectoriser, vectoriser._rows(columns[known], reading.cells[known], reading.rows)
+
+    def unknown(self, reading: Reading) -> Hashes:
+        """The features of the gist that have no column yet, in order."""
+        hashes = np.unique(reading.hashes[_GIST[reading.cells % _BLOCKS]])
+        return hashes[self.index.places(hashes) < 0]
+
+    def extended(self, extra: Hashes) -> "Vectoriser":
+        """A vectoriser that has columns for `extra` too, the `unknown` of what staff wrote. This one is unchanged."""
         weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
         gist = np.concatenate([self.gist, self.gist_width + np.arange(len(extra), dtype=np.int32)])
-        return Vectoriser(self.index, weights, gist, self.rarest, extra)
+        return Vectoriser(self.index, weights, gist, self.rarest, HashIndex(extra))
 
     @property
     def width(self) -> int:
@@ -158,7 +168,7 @@ class Vectoriser:
 
     def vector(self, features: Features) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known)."""
-        hashes, blocks = _hashed([features])
+        hashes, blocks = hashed([features])
         columns = self._columns(hashes)
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
@@ -208,20 +218,12 @@ class Vectoriser:
 
     def _columns(self, hashes: Hashes) -> Numbers:
         """The column of each feature, -1 where it is unknown."""
-        columns = self._known.places(hashes)
-        if len(self.extra):
+        columns = self.index.places(hashes)
+        if len(self.extra.hashes):
             unknown = np.flatnonzero(columns < 0)
-            added = self._added.places(hashes[unknown])
-            columns[unknown] = np.where(added >= 0, added + len(self.index), -1)
+            added = self.extra.places(hashes[unknown])
+            columns[unknown] = np.where(added >= 0, added + len(self.index.hashes), -1)
         return columns
-
-    @cached_property
-    def _known(self) -> HashIndex:
-        return HashIndex(self.index)
-
-    @cached_property
-    def _added(self) -> HashIndex:
-        return HashIndex(self.extra)
 
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
@@ -237,29 +239,3 @@ class Vectoriser:
 
 def _numbered(chosen: Numbers) -> Ints:
     return np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
-
-
-def _hashed(features: Sequence[Features], first_row: int = 0) -> tuple[Hashes, Numbers]:
-    """(hash of every feature, the cell it stands in), row by row.
-
-    The same in every process, which Python's own hash is not: a polynomial of the characters, mixed with the block.
-    """
-    items: list[str] = []
-    counts: list[int] = []
-    runs: list[int] = []
-    for row, item in enumerate(features, first_row):
-        for block, found in item.items():
-            items += found
-            counts.append(len(found))
-            runs.append(row * _BLOCKS + _NUMBER[block])
-    cells = np.repeat(np.array(runs, np.int64), np.array(counts, np.int64))
-    if not items:
-        return np.zeros(0, np.uint64), cells
-    lengths = np.fromiter(map(len, items), np.int64, len(items))
-    starts = np.cumsum(lengths) - lengths
-    letters = np.frombuffer("".join(items).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    letters *= _POWERS[np.arange(len(letters)) - np.repeat(starts, lengths)]
-    sums = np.add.reduceat(letters, starts)
-    sums += (cells % _BLOCKS + 1).astype(np.uint64) << np.uint64(57)
-    sums ^= sums >> np.uint64(31)
-    return sums * np.uint64(_ODD), cells
