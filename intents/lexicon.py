@@ -86,7 +86,7 @@ class Lexicon:
     def _unspaced(self, run: str) -> list[str]:
         found, at = [], 0
         while at < len(run):
-            for size in self.lengths.get(run[at : at + 2]) or self.lengths.get(run[at], ()):
+            for size in self.lengths.get(run[at : at + 2]) or self.lengths.get(run[at], []):
                 concept = self.concepts.get(run[at : at + size])
                 if concept:
                     found.append(concept)
@@ -103,7 +103,7 @@ class Lexicon:
         kinds, lengths = self.marked.get(language, ({}, {}))
         found: set[str] = set()
         for at in range(len(text)):
-            for size in lengths.get(text[at : at + 2]) or lengths.get(text[at], ()):
+            for size in lengths.get(text[at : at + 2]) or lengths.get(text[at], []):
                 kind = kinds.get(text[at : at + size])
                 if kind and not kind <= found and _is_whole(text, at, at + size):
                     found |= kind

@@ -117,6 +117,6 @@ def test_the_core_is_pure(module: str) -> None:
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("intents")])
 def test_understanding_knows_no_network_database_or_clock(module: str) -> None:
-    allowed = {"os"} if module == "intents.brain" else set()  # the cache of what was trained
+    allowed = {"os"} if module == "intents.reading" else set()  # how many processors may read the library
 
     assert {name.split(".")[0] for name in imports(MODULES[module])}.isdisjoint(set(IMPURE) - allowed)
