@@ -12,8 +12,8 @@ import scipy.sparse as sp
 from intents.reading import Numbers, Progress
 from intents.vectors import Floats, Ints, Vectoriser
 
-BATCH = 512  # of a large library; a small one learns better in smaller steps
-RATE = 0.3
+BATCH = 1024  # of a large library; a small one learns better in smaller steps
+RATE = 0.35
 ALARM_RATE = 2.0
 RARITY = -1.5  # log odds of danger in a text of which nothing is known: about one line in six reports one
 Bytes = np.ndarray[tuple[int, int], np.dtype[np.int8]]

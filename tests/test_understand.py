@@ -125,7 +125,7 @@ def test_a_gate_that_errs_counts_as_possible_danger(understander: Understander) 
         def evidence(self, text: object) -> match.Evidence:
             raise RuntimeError("the matcher is broken")
 
-    broken = Understander(understander.faq, understander.brain, Broken.__new__(Broken), {})
+    broken = Understander(understander.faq, understander.brain, Broken.__new__(Broken))
 
     meaning = broken.understand("how long does swelling last")
     assert (meaning.outcome, meaning.red_flag, meaning.urgency) == ("danger", None, "urgent")
