@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,16 +14,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, lexicon, model, scope, spelling, text, vectors
+from intents import features, lexicon, model, scope, slips, spelling, text, vectors
 from intents.confidence import Confidence
-from intents.features import extract, words
+from intents.features import extract
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
 from intents.library import version as library_version
 from intents.match import Labels, PhraseIndex, rank
 from intents.model import Model, Progress, Trainer, quiet
 from intents.script import HanScript
-from intents.spelling import Speller
+from intents.spelling import Speller, Usage
 from intents.text import fold
 from intents.vectors import LARGE, Reading, Vectoriser
 
@@ -41,7 +40,7 @@ class Brain:
     model: Model
     phrases: PhraseIndex
     confidence: Confidence
-    counts: dict[str, int]
+    usage: Usage
     han: HanScript
     lexicon: Lexicon
 
@@ -51,8 +50,8 @@ class Brain:
         words_of = words_of or Lexicon.load()
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
-        counts = Counter(word for item in english for word in words(item))
-        reading = Reading.of(_extract_all(folded, words_of, Speller(counts), progress))
+        usage = Usage.of(english)
+        reading = Reading.of(_extract_all(folded, words_of, Speller(usage), progress))
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])
@@ -75,14 +74,14 @@ class Brain:
             [library.lines[i].text for i in order],
             [labels[i] for i in order],
         )
-        return Brain(ranked, index, confidence, dict(counts), HanScript.fit(library), words_of)
+        return Brain(ranked, index, confidence, usage, HanScript.fit(library), words_of)
 
 
 def _extract_all(
     folded: list[str], words_of: Lexicon, speller: Speller, progress: Progress
 ) -> Iterator[features.Features]:
     for i, item in enumerate(folded):
-        yield extract(item, words_of.find, speller.mend)
+        yield extract(speller.mend(item)[0], words_of.find)
         if i % 2000 == 0:
             progress("reading phrasings", i / len(folded))
 
@@ -170,7 +169,7 @@ def remembered(folded: list[str], lexicon: Lexicon, cache: Path) -> vectors.Read
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (features, lexicon, model, scope, spelling, text, vectors):
+    for module in (features, lexicon, model, scope, slips, spelling, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]
@@ -183,7 +182,8 @@ def _write(brain: Brain, path: Path) -> None:
         "rarest": brain.model.vectoriser.rarest,
         "spans": brain.phrases.spans,
         "confidence": brain.confidence.weights,
-        "counts": brain.counts,
+        "words": brain.usage.words,
+        "pairs": brain.usage.pairs,
         "han": brain.han.leaning,
         "concepts": brain.lexicon.concepts,
         "markers": brain.lexicon.markers,
@@ -226,6 +226,7 @@ def _read(path: Path) -> Brain:
     matrix = sp.csr_matrix((len(meta["texts"]), vectoriser.gist_width), dtype=np.float32)
     matrix.data, matrix.indices, matrix.indptr = array("data"), array("indices"), array("indptr")
     phrases = PhraseIndex(matrix, meta["texts"], spans)
+    usage = Usage(meta["words"], meta["pairs"])
     words_of = Lexicon.of(meta["concepts"], meta["markers"])
     confidence = Confidence(tuple(meta["confidence"]))
-    return Brain(ranked, phrases, confidence, meta["counts"], HanScript(meta["han"]), words_of)
+    return Brain(ranked, phrases, confidence, usage, HanScript(meta["han"]), words_of)

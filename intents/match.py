@@ -5,7 +5,7 @@ outweigh, and work the moment the file is saved), and the nearest known phrasing
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from intents.features import Features, extract, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
-from intents.spelling import Speller
+from intents.spelling import Speller, Usage
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Ints, Reading
 
@@ -169,7 +169,7 @@ class Matcher:
     def __init__(
         self,
         model: Model,
-        counted: Mapping[str, int],
+        usage: Usage,
         lexicon: Lexicon,
         library: PhraseIndex,
         faq: Faq,
@@ -180,7 +180,7 @@ class Matcher:
         questions = sorted(_questions(faq))
         folded = [fold(text) for _, text in questions]
         # The staff's own words are no slips, even when the library does not know them.
-        self.speller = Speller(counted, {word for text in folded for word in words(text)})
+        self.speller = Speller(usage, {word for text in folded for word in words(text)})
         reading = (read or self.read)(folded)
         self.vectoriser = model.vectoriser.extended(reading)
         matrix = self.vectoriser.matrix(reading)
@@ -195,9 +195,8 @@ class Matcher:
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
         """(the features of the text, what was mended in it)."""
-        changes = self.speller.changes(words(text.text))
-        mended = tuple((typed, " ".join(meant)) for typed, meant in changes if (typed,) != meant)
-        return extract(text.text, self.lexicon.find, self.speller.mend), mended
+        mended, changes = self.speller.mend(text.text)
+        return extract(mended, self.lexicon.find), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""

@@ -1,4 +1,4 @@
-"""The parts that understanding is made of: repair of slips, words, features as numbers, training, the cache."""
+"""The parts that understanding is made of: words, features as numbers, training, the cache."""
 
 from pathlib import Path
 
@@ -6,56 +6,14 @@ import numpy as np
 import pytest
 
 from intents import brain, scope
-from intents.features import extract, words
+from intents.features import extract
 from intents.lexicon import Lexicon
 from intents.library import Library, Line
 from intents.model import Trainer
-from intents.spelling import Speller
 from intents.text import fold
 from intents.understand import Understander
 from intents.vectors import Reading, Vectoriser
 from tests.helpers import understander as shipped
-
-COUNTED = {
-    "pain": 90,
-    "when": 80,
-    "smile": 60,
-    "face": 50,
-    "after": 70,
-    "clinic": 40,
-    "address": 30,
-    "swelling": 55,
-    "i": 200,
-}
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("swellnig", "swelling"),  # letters swapped
-        ("sweling", "swelling"),  # one lost
-        ("wswelling", "swelling"),  # one too many, in front
-        ("faceafter", "face after"),  # a space lost
-        ("p ain when i smi le", "pain when i smile"),  # spaces astray
-        ("zibble", "zibble"),  # nothing is near
-        ("smile", "smile"),
-        ("38.5", "38.5"),
-    ],
-)
-def test_slips_of_the_keyboard_are_mended(typed: str, meant: str) -> None:
-    assert Speller(COUNTED).mend(words(typed)) == meant.split()
-
-
-def test_a_word_of_the_staff_is_no_slip() -> None:
-    assert Speller(COUNTED).mend(["smiel"]) == ["smile"]
-    assert Speller(COUNTED, staff=["smiel"]).mend(["smiel"]) == ["smiel"]
-
-
-def test_what_was_mended_is_told() -> None:
-    assert Speller(COUNTED).changes(["p", "ain", "faceafter"]) == [
-        ("p ain", ("pain",)),
-        ("faceafter", ("face", "after")),
-    ]
 
 
 def lexicon() -> Lexicon:
