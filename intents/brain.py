@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,8 @@ from zipfile import BadZipFile
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, lexicon, model, reading, scope, spelling, text, vectors
+from intents import features, lexicon, model, reading, scope, slips, spelling, text, vectors
 from intents.confidence import Confidence
-from intents.features import words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
 from intents.library import version as library_version
@@ -26,6 +24,7 @@ from intents.match import Labels, PhraseIndex, Questions, rank
 from intents.model import Model, Trainer, quiet, softmax
 from intents.reading import Numbers, Progress, read_library
 from intents.script import HanScript
+from intents.spelling import Usage
 from intents.text import fold
 from intents.texts import Texts
 from intents.vectors import LARGE, HashIndex, Vectoriser
@@ -44,7 +43,7 @@ class Brain:
     model: Model
     phrases: PhraseIndex
     confidence: Confidence
-    counts: dict[str, int]
+    usage: Usage
     services: dict[str, str]  # folded line -> word of service
     han: HanScript
     lexicon: Lexicon
@@ -56,8 +55,8 @@ class Brain:
         words_of = words_of or Lexicon.load()
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
-        counts = Counter(word for item in english for word in words(item))
-        read = read_library(folded, words_of, counts, progress)
+        usage = Usage.of(english)
+        read = read_library(folded, words_of, usage, progress)
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])
@@ -90,7 +89,7 @@ class Brain:
             ranked,
             index,
             confidence,
-            dict(counts),
+            usage,
             services,
             HanScript.fit(library),
             words_of,
@@ -187,7 +186,7 @@ def _remember(read: Questions, path: Path) -> None:
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (features, lexicon, model, reading, scope, spelling, text, vectors):
+    for module in (features, lexicon, model, reading, scope, slips, spelling, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]
@@ -201,7 +200,8 @@ def _write(brain: Brain, path: Path) -> None:
         "rarest": brain.model.vectoriser.rarest,
         "spans": brain.phrases.spans,
         "confidence": brain.confidence.weights,
-        "counts": brain.counts,
+        "words": brain.usage.words,
+        "pairs": brain.usage.pairs,
         "services": brain.services,
         "han": brain.han.leaning,
         "concepts": brain.lexicon.concepts,
@@ -258,7 +258,7 @@ def _read(path: Path) -> Brain:
         ranked,
         phrases,
         confidence,
-        meta["counts"],
+        Usage(meta["words"], meta["pairs"]),
         meta["services"],
         HanScript(meta["han"]),
         words_of,

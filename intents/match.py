@@ -17,7 +17,7 @@ from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
 from intents.reading import Hashes, Reading
-from intents.spelling import Speller
+from intents.spelling import Speller, Usage
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Gist, Ints, Vectoriser
 
@@ -228,7 +228,7 @@ class Matcher:
     def __init__(
         self,
         model: Model,
-        counted: Mapping[str, int],
+        usage: Usage,
         lexicon: Lexicon,
         library: PhraseIndex,
         faq: Faq,
@@ -239,7 +239,7 @@ class Matcher:
         ordered = sorted(_questions(faq))
         labels, texts = [label for label, _ in ordered], [text for _, text in ordered]
         questions = read(texts) if read else Questions.of([fold(t) for t in texts], lexicon, model.vectoriser)
-        self.speller = Speller(counted, questions.words)
+        self.speller = Speller(usage, questions.words)
         self.vectoriser = model.vectoriser.extended(questions.extra)
         staff = PhraseIndex.of(questions.gists, texts, labels)
         new = [name for name in staff.spans if name not in model.labels]
@@ -248,14 +248,8 @@ class Matcher:
 
     def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
         """(the features of the text, what was mended in it)."""
-        mended: list[tuple[str, str]] = []
-
-        def mend(tokens: list[str]) -> list[str]:
-            changes = self.speller.changes(tokens)
-            mended.extend((typed, " ".join(meant)) for typed, meant in changes if (typed,) != meant)
-            return [word for _, meant in changes for word in meant]
-
-        return extract(text.text, self.lexicon.find, mend), tuple(mended)
+        mended, changes = self.speller.mend(text.text)
+        return extract(mended, self.lexicon.find), changes
 
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""
@@ -272,7 +266,7 @@ class Matcher:
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
         """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
-        reading = Reading.of(extract(text.text, self.lexicon.find, self.speller.mend) for text in texts)
+        reading = Reading.of(extract(self.speller.mend(text.text)[0], self.lexicon.find) for text in texts)
         matrix, known = self.vectoriser.matrix(reading), self.vectoriser.known(reading)
         ends = zip(matrix.indptr, matrix.indptr[1:], known, strict=False)
         return [self._sign(matrix.indices[a:b], matrix.data[a:b], float(share)) for a, b, share in ends]

@@ -1,7 +1,7 @@
 """Features as numbers, and the reading of a whole library: the slow part of training, shared by all processors."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from intents.features import Features, extract
 from intents.lexicon import Lexicon
-from intents.spelling import Speller
+from intents.spelling import Speller, Usage
 from intents.text import MAX_LENGTH
 
 Numbers = npt.NDArray[Any]
@@ -63,45 +63,41 @@ class Reading:
         )
 
 
-def read_library(
-    folded: Sequence[str], lexicon: Lexicon, counts: Mapping[str, int], progress: Progress
-) -> Reading:
-    """The features of all lines, in order; `counts` are the English words that the speller knows."""
+def read_library(folded: Sequence[str], lexicon: Lexicon, usage: Usage, progress: Progress) -> Reading:
+    """The features of all lines, in order; `usage` is of the English words."""
     chunks = [folded[i : i + CHUNK] for i in range(0, len(folded), CHUNK)]
     found = []
-    for part in _by_all_processors(chunks, lexicon, counts):
+    for part in _by_all_processors(chunks, lexicon, usage):
         found.append(part)
         progress("reading phrasings", len(found) / len(chunks))
     return Reading.joined(found)
 
 
-def _by_all_processors(
-    chunks: Sequence[Sequence[str]], lexicon: Lexicon, counts: Mapping[str, int]
-) -> Iterator[Reading]:
+def _by_all_processors(chunks: Sequence[Sequence[str]], lexicon: Lexicon, usage: Usage) -> Iterator[Reading]:
     """Processes are started anew rather than forked: a server trains beside its threads. Where none can be started, this one reads."""
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     done = 0
     if workers > 1 and sum(map(len, chunks)) >= WORTH_IT:
         try:
-            with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (lexicon, counts)) as pool:
+            with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (lexicon, usage)) as pool:
                 for part in pool.map(_read_prepared, chunks):
                     done += 1
                     yield part
         except (OSError, BrokenProcessPool):
             pass  # what is missing is read here
-    speller = Speller(counts)
+    speller = Speller(usage)
     yield from (_read(chunk, lexicon, speller) for chunk in chunks[done:])
 
 
 def _read(texts: Sequence[str], lexicon: Lexicon, speller: Speller) -> Reading:
-    return Reading.of(extract(text, lexicon.find, speller.mend) for text in texts)
+    return Reading.of(extract(speller.mend(text)[0], lexicon.find) for text in texts)
 
 
 _prepared: list[tuple[Lexicon, Speller]] = []  # in a process that only reads
 
 
-def _prepare(lexicon: Lexicon, counts: Mapping[str, int]) -> None:
-    _prepared.append((lexicon, Speller(counts)))
+def _prepare(lexicon: Lexicon, usage: Usage) -> None:
+    _prepared.append((lexicon, Speller(usage)))
 
 
 def _read_prepared(texts: Sequence[str]) -> Reading:

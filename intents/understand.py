@@ -46,13 +46,13 @@ class Understander:
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
         read = partial(remembered, brain, cache) if cache else None
-        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq, read)
+        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq, read)
         return Understander(faq, brain, matcher)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
         brain = self.brain
-        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
+        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq)
         return Understander(faq, brain, matcher)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
@@ -112,7 +112,7 @@ class Understander:
 
     def _looks_english(self, text: str) -> bool:
         tokens = text.casefold().split()
-        return sum(token.strip("?!.,") in self.brain.counts for token in tokens) * 2 >= len(tokens)
+        return sum(token.strip("?!.,") in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
 
     def _routine(
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The parts that understanding is made of: repair of slips, words, features as numbers, training, the cache."""
+"""The parts that understanding is made of: words, features as numbers, training, the cache."""
 
 from pathlib import Path
 
@@ -7,57 +7,16 @@ import pytest
 
 from intents import brain, scope
 from intents import reading as reading_module
-from intents.features import extract, words
+from intents.features import extract
 from intents.lexicon import Lexicon
 from intents.library import Library, Line
 from intents.model import Trainer, quiet
 from intents.reading import Reading
-from intents.spelling import Speller
+from intents.spelling import Usage
 from intents.text import fold
 from intents.understand import Understander
 from intents.vectors import HashIndex, Vectoriser
 from tests.helpers import understander as shipped
-
-COUNTED = {
-    "pain": 90,
-    "when": 80,
-    "smile": 60,
-    "face": 50,
-    "after": 70,
-    "clinic": 40,
-    "address": 30,
-    "swelling": 55,
-    "i": 200,
-}
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("swellnig", "swelling"),  # letters swapped
-        ("sweling", "swelling"),  # one lost
-        ("wswelling", "swelling"),  # one too many, in front
-        ("faceafter", "face after"),  # a space lost
-        ("p ain when i smi le", "pain when i smile"),  # spaces astray
-        ("zibble", "zibble"),  # nothing is near
-        ("smile", "smile"),
-        ("38.5", "38.5"),
-    ],
-)
-def test_slips_of_the_keyboard_are_mended(typed: str, meant: str) -> None:
-    assert Speller(COUNTED).mend(words(typed)) == meant.split()
-
-
-def test_a_word_of_the_staff_is_no_slip() -> None:
-    assert Speller(COUNTED).mend(["smiel"]) == ["smile"]
-    assert Speller(COUNTED, staff=["smiel"]).mend(["smiel"]) == ["smiel"]
-
-
-def test_what_was_mended_is_told() -> None:
-    assert Speller(COUNTED).changes(["p", "ain", "faceafter"]) == [
-        ("p ain", ("pain",)),
-        ("faceafter", ("face", "after")),
-    ]
 
 
 def lexicon() -> Lexicon:
@@ -248,13 +207,13 @@ def test_hashes_that_all_begin_alike_are_found_too() -> None:
 
 
 def test_other_processes_read_a_library_as_this_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts, words_of, counts = [fold(text) for text in TEXTS], Lexicon.load(), {"glass": 5}
-    alone = reading_module.read_library(texts, words_of, counts, quiet)
+    texts, words_of, usage = [fold(text) for text in TEXTS], Lexicon.load(), Usage({"glass": 5}, {})
+    alone = reading_module.read_library(texts, words_of, usage, quiet)
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "CHUNK", 2)
     told: list[float] = []
 
-    shared = reading_module.read_library(texts, words_of, counts, lambda _, share: told.append(share))
+    shared = reading_module.read_library(texts, words_of, usage, lambda _, share: told.append(share))
 
     assert np.array_equal(alone.hashes, shared.hashes)
     assert np.array_equal(alone.cells, shared.cells)
@@ -270,7 +229,7 @@ def test_where_no_process_can_be_started_this_one_reads(monkeypatch: pytest.Monk
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "ProcessPoolExecutor", refuse)
 
-    assert reading_module.read_library(texts, words_of, {}, quiet).rows == 5
+    assert reading_module.read_library(texts, words_of, Usage({}, {}), quiet).rows == 5
 
 
 def test_a_line_that_is_known_well_enough_is_not_gone_over_again() -> None:
