@@ -12,6 +12,7 @@ from typing import cast
 from intents import scope, triage
 from intents.brain import Brain, load_or_train, remembered
 from intents.faq import URGENCIES, Faq, Urgency
+from intents.features import words
 from intents.keyboard import from_english_layout
 from intents.library import Library
 from intents.match import Evidence, Matcher
@@ -108,11 +109,15 @@ class Understander:
         if normalised.language in ("ja", "zh") and hint not in ("ja", "zh") and normalised.only_han:
             japanese = self.brain.han.is_japanese(normalised.raw)
             return normalised.in_language("ja" if japanese else "zh")
+        if hint and normalised.language == "en" != hint and not self._looks_english(normalised.text):
+            return normalised.in_language(
+                hint
+            )  # romaji, pinyin ...: whoever writes it reads their own language
         return normalised
 
     def _looks_english(self, text: str) -> bool:
-        tokens = text.casefold().split()
-        return sum(token.strip("?!.,") in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
+        tokens = words(text.casefold())
+        return sum(token in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
 
     def _routine(
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]

@@ -288,3 +288,20 @@ def test_labelled_line_that_is_broken_names_file_and_line() -> None:
 
 def test_report_counts_what_its_names_say() -> None:
     assert set(Report().figures) == set(FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "language"),
+    [
+        ("kyou osake nondemo daijoubu desuka", "ja", "ja"),
+        ("jintian keyi hejiu ma", "zh", "zh"),
+        ("sul masyeodo dwaeyo", "ko", "ko"),
+        ("can i drink tonight", "ja", "en"),
+        ("ok", "ko", "en"),
+        ("kyou osake nondemo daijoubu desuka", None, "en"),
+    ],
+)
+def test_whoever_writes_their_language_in_latin_letters_reads_it_too(
+    understander: Understander, text: str, hint: str | None, language: str
+) -> None:
+    assert understander.understand(text, hint).language == language
