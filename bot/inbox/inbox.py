@@ -20,7 +20,7 @@ from typing import Any
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
-from bot.channels.port import Channel, HasMenus, SendFailed
+from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
 from bot.core import checkins, enrol, pairing
 from bot.core.conversation import decide, profile_language, typed_label, words_for
 from bot.core.values import (
@@ -482,7 +482,14 @@ class Inbox:
                 )
             if isinstance(effect, EraseAll):
                 session.forget()
+                await self._forget_page(patient.address)
         return other
+
+    async def _forget_page(self, address: Address) -> None:
+        """If we die before this the page's memory is gone as well."""
+        channel = self._channels.get(address.channel)
+        if isinstance(channel, OwnPage):
+            await channel.forget(address.chat)
 
     async def _tell_other_chat(self, other: Address, words: Wording) -> None:
         """The chat where the code was shown hears that it was used: nobody joins it unseen.
