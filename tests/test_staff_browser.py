@@ -3,7 +3,9 @@
 Screenshots go to the folder SMILELINE_SHOTS when it is set.
 """
 
+import base64
 import datetime as dt
+import io
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.app import App
@@ -112,6 +115,98 @@ async def say(page: Page, text: str) -> None:
 async def shot(page: Page, name: str) -> None:
     if SHOTS:
         await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+def a_photo(name: str, color: str, folder: Path) -> Path:
+    """A picture as a telephone takes it: large, and with the place in it."""
+    exif = Image.Exif()
+    exif[0x8825] = {2: (35.0, 41.0, 0.0)}
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(folder / name, exif=exif)
+    picture = Image.open(folder / name)
+    Image.blend(picture, Image.new("RGB", picture.size, color), 0.6).save(folder / name, exif=exif)
+    return folder / name
+
+
+async def drawn(page: Page, selector: str) -> None:
+    """Every picture there has really been loaded."""
+    images = page.locator(selector)
+    await expect(images.last).to_be_visible()
+    await page.wait_for_function(
+        "s => [...document.querySelectorAll(s)].every(i => i.complete && i.naturalWidth > 20)", arg=selector
+    )
+
+
+async def test_patient_and_nurse_show_each_other_pictures(
+    app: App, chromium: Browser, tmp_path: Path
+) -> None:
+    complaints: list[str] = []
+    patient = await person(chromium, PHONE, complaints)
+    await patient.goto(app.web.address)
+    await expect(patient.locator(".row.bot").first).to_be_visible()
+    await patient.get_by_role("button", name="Send a photo").focus()
+    async with patient.expect_file_chooser() as choosing:
+        await patient.keyboard.press("Enter")
+    chooser = await choosing.value
+    await chooser.set_files(a_photo("cheek.jpg", "salmon", tmp_path))
+    await heard(patient, "I cannot judge pictures, but a person at the clinic can.")
+    await drawn(patient, ".row.me .picture img")
+    assert app.store.recent_threads() == []  # nothing is kept while nobody was called
+
+    nurse = await person(chromium, DESKTOP, complaints)
+    await log_in(nurse, app, "Nurse Kim")
+    await patient.get_by_role("button", name="Talk to a person").last.click()
+    await expect(nurse.locator(".card.alert.unread")).to_be_visible(timeout=15_000)
+    await nurse.locator(".card.alert").click()
+    await drawn(nurse, ".pictures img")
+    await nurse.get_by_label("Your words to the patient").fill("Hold it like this.")
+    await nurse.get_by_label("Photo").set_input_files(a_photo("hold.jpg", "seagreen", tmp_path))
+    await shot(nurse, "thread-photo-desktop")
+    await nurse.get_by_role("button", name="Send to the patient").click()
+    await heard(patient, "Hold it like this.")
+    await drawn(patient, ".row.bot .picture img")
+    await expect(patient.get_by_alt_text("Photo from the clinic")).to_be_visible()
+    await patient.locator("#file").set_input_files(a_photo("cheek2.jpg", "salmon", tmp_path))
+    await expect(nurse.locator(".pictures img")).to_have_count(3, timeout=15_000)
+    await drawn(nurse, ".pictures img")
+    await shot(nurse, "thread-pictures-desktop")
+    await shot(patient, "chat-pictures-phone")
+    await patient.locator("#file").set_input_files(
+        {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+    )
+    await heard(patient, "I cannot open this file.")
+    assert [text for text in complaints if "415" not in text] == []
+
+    await nurse.get_by_role("button", name="Hand back to the bot").click()
+    await heard(patient, "I, the program, am back.")
+    await say(patient, "/delete")
+    await patient.get_by_role("button", name="Yes").last.click()
+    await heard(patient, "deleted")
+    await expect(patient.locator(".row.me")).to_have_count(0)
+    await patient.reload()
+    await heard(patient, "deleted")
+    assert await patient.locator(".picture").count() == 0
+    assert app.store.recent_threads() == []
+
+
+SHRUNK = """async (base64) => {
+  const taken = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const made = await smaller(new Blob([taken], { type: "image/jpeg" }));
+  return btoa(String.fromCharCode(...new Uint8Array(await made.arrayBuffer())));
+}"""
+
+
+async def test_a_picture_leaves_the_telephone_small_and_without_its_place(
+    app: App, chromium: Browser, tmp_path: Path
+) -> None:
+    taken = a_photo("cheek.jpg", "salmon", tmp_path).read_bytes()
+    assert Image.open(io.BytesIO(taken)).getexif().get_ifd(0x8825)
+    patient = await chat(chromium, app)
+
+    sent = base64.b64decode(await patient.evaluate(SHRUNK, base64.b64encode(taken).decode()))
+
+    assert len(sent) < len(taken)
+    assert Image.open(io.BytesIO(sent)).size == (2048, 1365)
+    assert dict(Image.open(io.BytesIO(sent)).getexif()) == {}
 
 
 async def heard(page: Page, text: str) -> None:

@@ -347,7 +347,7 @@ class Visitor:
     """A browser with the chat page's cookie."""
 
     def __init__(self, clinic: Clinic, chat: str = MINA.chat) -> None:
-        self.url, self.socket = clinic.url, None
+        self.clinic, self.url, self.chat = clinic, clinic.url, chat
         self.http = aiohttp.ClientSession(headers={"Cookie": f"{COOKIE}={chat}"} if chat else None)
 
     async def __aenter__(self) -> "Visitor":
@@ -357,7 +357,11 @@ class Visitor:
         await self.http.close()
 
     async def opens_the_page(self) -> aiohttp.ClientWebSocketResponse:
-        return await self.http.ws_connect(f"{self.url}/chat/ws")
+        socket = await self.http.ws_connect(f"{self.url}/chat/ws")
+        async with asyncio.timeout(10):
+            while not self.clinic.webchat.has_page(self.chat):  # it looks for the past first
+                await asyncio.sleep(0)
+        return socket
 
     async def hands_in(self, data: Any, **headers: str) -> int:
         async with self.http.post(f"{self.url}/chat/pictures", data=data, headers=headers) as answer:

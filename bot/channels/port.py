@@ -102,6 +102,14 @@ class ShowsPictures(Protocol):
         """Show the JPEG that stands at `url`, with a preview. Raises SendFailed."""
 
 
+@runtime_checkable
+class CarriesPictures(Protocol):
+    """A channel whose platform is handed the picture itself."""
+
+    async def carry_picture(self, address: Address, jpeg: bytes, caption: str = "") -> None:
+        """Show it. Raises SendFailed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """One thing that was said before this process began. `picture`: the name of one that was shown."""

@@ -16,7 +16,7 @@ from bot import logs
 from bot.channels import pictures as forms
 from bot.channels.persist import persist
 from bot.channels.pictures import NoPictureError
-from bot.channels.port import Channel, HasPictures, OwnPage, SendFailed, ShowsPictures
+from bot.channels.port import CarriesPictures, Channel, HasPictures, OwnPage, SendFailed, ShowsPictures
 from bot.core.values import Address, Incoming
 from bot.staff.room import StaffRoom
 from bot.store.care import Thread
@@ -26,6 +26,7 @@ from bot.store.store import Store
 log = logs.get("staff")
 FETCH_SECONDS = 15.0  # a patient's next words wait so long at most
 DECODED_AT_ONCE = 2  # pictures that strangers hand in; each may take 200 MB for a moment
+IN_WORDS = "Describe it in words."
 _MAC_LENGTH = 32
 SIZES: dict[str, Callable[[bytes], bytes]] = {"full": bytes, "small": forms.small}
 
@@ -105,25 +106,46 @@ class Pictures:
             self._store.keep_picture(thread.id, "patient", jpeg, now, name)
 
     async def to_patient(self, thread: Thread, event: Incoming) -> None:
-        """The staff's picture of `event` on its way to a patient of another messenger. Raises PictureLost."""
-        name = thread.address.channel
-        channel = self._channels.get(name)
-        if self._room is None or not isinstance(channel, ShowsPictures):
-            raise PictureLost(f"pictures cannot be sent to {name}. Describe it in words.")
-        if self._links is None and not isinstance(channel, OwnPage):
-            raise PictureLost(
-                f"pictures reach {name} only when SMILELINE_PUBLIC_URL is set to this server's https address. "
-                "Describe it in words."
-            )
-        if event.file is None:
-            raise PictureLost(f"only pictures can be passed on to {name}. Describe it in words.")
+        """The staff chat's picture of `event` on its way to a patient of another messenger. Raises PictureLost and SendFailed."""
+        channel = self._shower(thread.address.channel)
+        if self._room is None or event.file is None:
+            raise PictureLost(f"only pictures can be passed on to {channel.name}. {IN_WORDS}")
         jpeg = await self._fetched(partial(self._room.picture, event.file))
+        await self._show(channel, thread, jpeg, event.text)
+
+    async def from_page(self, thread: Thread, data: bytes, caption: str) -> None:
+        """The same for a file that staff chose on their page."""
+        channel = self._shower(thread.address.channel)
+        try:
+            jpeg = await asyncio.to_thread(forms.normal, data)
+        except NoPictureError as err:
+            raise PictureLost(f"the picture could not be read: {err}") from err
+        await self._show(channel, thread, jpeg, caption)
+
+    def _shower(self, name: str) -> Channel:
+        """The channel `name`, if it can show pictures as we are set up. Raises PictureLost."""
+        channel = self._channels.get(name)
+        if isinstance(channel, OwnPage | CarriesPictures):
+            return channel
+        if not isinstance(channel, ShowsPictures):
+            raise PictureLost(f"pictures cannot be sent to {name}. {IN_WORDS}")
+        if self._links is None:
+            raise PictureLost(
+                f"pictures reach {name} only when SMILELINE_PUBLIC_URL is set to this server's https address. {IN_WORDS}"
+            )
+        return channel
+
+    async def _show(self, channel: Channel, thread: Thread, jpeg: bytes, caption: str) -> None:
+        """If we die between keeping and sending, staff see it on their page, and the chat's event is handled again."""
         now = self._clock()
         kept = await asyncio.to_thread(self._store.keep_picture, thread.id, "staff", jpeg, now)
-        url, small = (self._address(channel, kept, size, now + PICTURES_KEPT) for size in SIZES)
-        await persist(partial(channel.send_picture, thread.address, url, small, event.text))
+        if isinstance(channel, CarriesPictures):
+            await persist(partial(channel.carry_picture, thread.address, jpeg, caption))
+        elif isinstance(channel, ShowsPictures):
+            url, small = (self._address(channel, kept, size, now + PICTURES_KEPT) for size in SIZES)
+            await persist(partial(channel.send_picture, thread.address, url, small, caption))
 
-    def _address(self, channel: Channel, name: str, size: str, until: dt.datetime) -> str:
+    def _address(self, channel: object, name: str, size: str, until: dt.datetime) -> str:
         if isinstance(channel, OwnPage):
             return channel.picture_address(name, size)
         assert self._links

@@ -6,6 +6,8 @@ nobody answers the patient: silence must not become a patient who is left alone.
 
 import asyncio
 import datetime as dt
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot import logs
 from bot.channels.port import SendFailed
@@ -20,6 +22,7 @@ from bot.store.care import Thread
 from bot.store.store import Store
 
 log = logs.get("staff")
+Way = Callable[[], Awaitable[object]]  # by which a picture travels
 
 
 class Relay:
@@ -89,20 +92,34 @@ class Relay:
         room = self._post.room
         if room is None or event.message is None:
             return "NOT delivered: there is no staff chat. Describe it in words."
+        if thread.address.channel == room.name:
+            way: Way = partial(room.copy, event.address.chat, int(event.message), thread.address.chat)
+        else:
+            way = partial(self._pictures.to_patient, thread, event)
+        return await self._show_patient(thread, event.sender, event.text, way, now)
+
+    async def reply_from_page(
+        self, thread: Thread, by: str, data: bytes, caption: str, now: dt.datetime
+    ) -> str | None:
+        """The picture that `by` chose on the staff page. None when delivered, else why not."""
+        way = partial(self._pictures.from_page, thread, data, caption)
+        return await self._show_patient(thread, by, caption, way, now)
+
+    async def _show_patient(
+        self, thread: Thread, by: str, caption: str, way: Way, now: dt.datetime
+    ) -> str | None:
         if thread.taken_by is None:
-            await self.take_over(thread, event.sender, now)
+            await self.take_over(thread, by, now)
         try:
-            if thread.address.channel == room.name:
-                await room.copy(event.address.chat, int(event.message), thread.address.chat)
-            else:
-                await self._pictures.to_patient(thread, event)
+            await way()
         except PictureLost as err:
             return f"NOT delivered: {err}"
         except SendFailed as err:
             return _undelivered(err.reason)
-        line = Line(now, "staff", event.text or "(a picture)", event.sender)
+        line = Line(now, "staff", caption or "(a picture)", by)
         await asyncio.to_thread(self._store.add_lines, thread.id, [line], now)
         await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
+        await asyncio.to_thread(self._store.audit, by, "relay.picture", f"thread {thread.id}", now)
         return None
 
     # --- what the patient does
