@@ -21,6 +21,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.core.reminders import plan
 from bot.core.values import Address, Learned, Line
+from bot.core.wording import Wording
 from bot.staff.accounts import add_account
 from tests import helpers
 from tests.helpers import shipped_text
@@ -74,9 +75,11 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def person(chromium: Browser, size: dict[str, int], complaints: list[str] | None = None) -> Page:
+async def person(
+    chromium: Browser, size: dict[str, int], complaints: list[str] | None = None, locale: str = "en-GB"
+) -> Page:
     """Somebody with a browser of their own; what their console complains about is kept."""
-    context = await chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
+    context = await chromium.new_context(viewport=size, locale=locale)  # type: ignore[arg-type]
     page = await context.new_page()
     page.set_default_timeout(30_000)
     if complaints is not None:
@@ -186,6 +189,44 @@ async def test_patient_and_nurse_show_each_other_pictures(
     await heard(patient, "deleted")
     assert await patient.locator(".picture").count() == 0
     assert app.store.recent_threads() == []
+
+
+LOCALES = {
+    "en-GB": ("I have a fever of 39.5 and pus is coming out", "How long does swelling last?"),
+    "ja-JP": ("39.5度の熱があって膿が出ています", "腫れはいつまで続きますか"),
+    "ko-KR": ("열이 39.5도이고 고름이 나와요", "붓기는 얼마나 가나요"),
+    "zh-CN": ("我发烧39.5度，伤口流脓", "肿多久能消"),
+    "zh-TW": ("我發燒39.5度，傷口流膿", "腫多久會消"),
+}
+
+
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_the_chat_page_fits_its_screen_in_every_language(
+    app: App, chromium: Browser, tmp_path: Path, locale: str, width: str
+) -> None:
+    complaints: list[str] = []
+    size = PHONE if width == "phone" else DESKTOP
+    patient = await person(chromium, size, complaints, locale)
+    await patient.goto(app.web.address)
+    await expect(patient.locator(".row.bot .buttons").first).to_be_visible()
+    words = Wording(app.faq.current.faq, locale[:2], locale == "zh-TW")
+    danger, question = LOCALES[locale]
+
+    await say(patient, question)
+    await shot(patient, f"chat-{locale}-{width}")
+    await say(patient, danger)
+    await heard(patient, words("alert_sent") if app.staff.reachable else words("alert_not_sent"))
+    await patient.locator("#file").set_input_files(a_photo("cheek.jpg", "salmon", tmp_path))
+    await expect(patient.get_by_alt_text(words("page_photo_mine"))).to_be_visible()
+    await shot(patient, f"chat-danger-{locale}-{width}")
+
+    await expect(patient.get_by_role("button", name=words("page_photo"))).to_be_visible()
+    await expect(patient.get_by_role("textbox", name=words("page_type"))).to_be_visible()
+    assert await patient.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    log = "e => e.scrollWidth <= e.clientWidth"
+    assert await patient.locator("#log").evaluate(log)
+    assert complaints == []
 
 
 SHRUNK = """async (base64) => {

@@ -20,6 +20,7 @@ from bot.chatpage import COOKIE, HANDED_IN_AT_ONCE
 from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
 from bot.staff.desk import StaffDesk
 from bot.staff.recall import Recall
+from bot.staff.relay import PAGE_CLOSED
 from bot.store.pictures import PICTURES_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
@@ -132,6 +133,25 @@ async def test_the_staffs_picture_appears_on_the_patients_page(process: Process)
     assert opened(await process.fetches(picture["small"]) or b"").size == (480, 384)
 
 
+async def test_staff_hear_when_the_patients_page_is_closed(process: Process) -> None:
+    page = Page()
+    number = await process.chat.opened(MINA.chat, page.push)
+    await process.alert()
+    await process.staff_shows()
+    assert PAGE_CLOSED not in process.room.texts()
+
+    process.chat.closed(MINA.chat, number)
+    await process.staff_shows("as we spoke")
+    await process.desk.heard(process.room.write("and this", reply_to=process.room.posts[0].id))
+
+    assert process.room.texts().count(PAGE_CLOSED) == 2
+    later = (await process.opens()).texts()
+    assert [text for text in later if text[1] in ("as we spoke", "and this", PAGE_CLOSED)] == [
+        ("bot", "as we spoke"),
+        ("bot", "and this"),
+    ]
+
+
 async def test_nobody_elses_session_opens_the_picture(process: Process) -> None:
     page = await process.opens()
     await process.alert()
@@ -216,6 +236,9 @@ class Paged(FakeChannel):
 
     def unkept(self, chat: str, name: str) -> bytes | None:
         return None
+
+    def has_page(self, chat: str) -> bool:
+        return True
 
     async def forget(self, chat: str) -> None:
         self.forgotten.append(chat)

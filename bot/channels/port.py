@@ -130,6 +130,9 @@ class OwnPage(Protocol):
     def unkept(self, chat: str, name: str) -> bytes | None:
         """The JPEG that this chat's patient showed of late, while it is in memory only."""
 
+    def has_page(self, chat: str) -> bool:
+        """Whether a page of this chat is open now: else what is sent waits until one is."""
+
     async def forget(self, chat: str) -> None:
         """Nothing of the conversation is left, on open pages neither."""
 

@@ -138,7 +138,6 @@ class WebChat:
         self._chat(chat).pages.pop(page, None)
 
     def has_page(self, chat: str) -> bool:
-        """Whether a page of this chat is open."""
         return chat in self._chats and bool(self._chats[chat].pages)
 
     async def said(self, chat: str, text: str, language: str | None) -> None:

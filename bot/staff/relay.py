@@ -22,6 +22,9 @@ from bot.store.care import Thread
 from bot.store.store import Store
 
 log = logs.get("staff")
+PAGE_CLOSED = (
+    "The patient's chat page is closed: they will read this when they open it. If it cannot wait, call them."
+)
 Way = Callable[[], Awaitable[object]]  # by which a picture travels
 
 
@@ -80,9 +83,14 @@ class Relay:
         failed = await self._voice.text(thread, text, Line(now, "staff", text, by))
         if failed:
             return _undelivered(failed)
-        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
-        await asyncio.to_thread(self._store.audit, by, "relay.reply", f"thread {thread.id}", now)
+        await self._delivered(thread, by, "relay.reply", now)
         return None
+
+    async def _delivered(self, thread: Thread, by: str, what: str, now: dt.datetime) -> None:
+        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
+        await asyncio.to_thread(self._store.audit, by, what, f"thread {thread.id}", now)
+        if self._voice.waits(thread):
+            await self._note(thread, PAGE_CLOSED)
 
     async def reply_picture(self, thread: Thread, event: Incoming, now: dt.datetime) -> str | None:
         """Pass a picture of the staff's on: as it is within Telegram, else by an address of ours.
@@ -118,8 +126,7 @@ class Relay:
             return _undelivered(err.reason)
         line = Line(now, "staff", caption or "(a picture)", by)
         await asyncio.to_thread(self._store.add_lines, thread.id, [line], now)
-        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
-        await asyncio.to_thread(self._store.audit, by, "relay.picture", f"thread {thread.id}", now)
+        await self._delivered(thread, by, "relay.picture", now)
         return None
 
     # --- what the patient does
