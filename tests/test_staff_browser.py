@@ -146,9 +146,8 @@ async def test_patient_and_nurse_show_each_other_pictures(
     patient = await person(chromium, PHONE, complaints)
     await patient.goto(app.web.address)
     await expect(patient.locator(".row.bot").first).to_be_visible()
-    await patient.get_by_role("button", name="Send a photo").focus()
     async with patient.expect_file_chooser() as choosing:
-        await patient.keyboard.press("Enter")
+        await patient.get_by_role("button", name="Send a photo").press("Enter")
     chooser = await choosing.value
     await chooser.set_files(a_photo("cheek.jpg", "salmon", tmp_path))
     await heard(patient, "I cannot judge pictures, but a person at the clinic can.")
@@ -219,6 +218,8 @@ async def test_the_chat_page_fits_its_screen_in_every_language(
     await heard(patient, words("alert_sent") if app.staff.reachable else words("alert_not_sent"))
     await patient.locator("#file").set_input_files(a_photo("cheek.jpg", "salmon", tmp_path))
     await expect(patient.get_by_alt_text(words("page_photo_mine"))).to_be_visible()
+    await heard(patient, words("unsupported_photo"))
+    await drawn(patient, ".picture img")
     await shot(patient, f"chat-danger-{locale}-{width}")
 
     await expect(patient.get_by_role("button", name=words("page_photo"))).to_be_visible()
@@ -347,7 +348,10 @@ async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App
     await editor.goto(f"{app.web.address}/staff/faq/makeup")
     before = app.settings.faq.read_bytes()
     await editor.get_by_label("Answer").fill("Ask {nobody} about it.")
-    await expect(editor.locator("#problems li").first).to_contain_text("nobody")
+    await expect(editor.locator("#problems li").first).to_contain_text(
+        'makeup.answer.en: the placeholder "nobody"'
+    )
+    await expect(editor.get_by_text("No warnings.")).to_be_hidden()
     await shot(editor, "entry-problem-desktop")
 
     await editor.get_by_role("button", name="Save and serve").click()
@@ -355,6 +359,20 @@ async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App
     await expect(editor.get_by_role("alert")).to_contain_text("cannot go live")
     await expect(editor.get_by_label("Answer")).to_have_value("Ask {nobody} about it.")
     assert app.settings.faq.read_bytes() == before
+
+
+async def test_an_answer_is_previewed_as_it_is_on_a_recovery_day(app: App, chromium: Browser) -> None:
+    editor = await person(chromium, PHONE)
+    await log_in(editor, app, "Eda Editor")
+    await editor.goto(f"{app.web.address}/staff/faq/swelling")
+    window = app.faq.current.faq.entries["swelling"].by_day[0].text["en"]
+    await expect(editor.locator("#preview .phone.line")).not_to_contain_text(window)
+
+    await editor.get_by_label("Preview on recovery day").fill("2")
+
+    for messenger in ("telegram", "line"):
+        await expect(editor.locator(f"#preview .phone.{messenger}")).to_contain_text(window)
+    await shot(editor, "entry-day-phone")
 
 
 async def test_two_people_edit_at_once_and_nothing_is_lost(app: App, chromium: Browser) -> None:

@@ -27,7 +27,7 @@ from intents.faq import Faq
 from tests.channel_fakes import Kept
 from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
-from tests.scene import ANNA, BrokenStore, Scene
+from tests.scene import ANNA, BEN, BrokenStore, Scene
 from tests.staff_fakes import STAFF, FakeRoom
 from tests.staff_site import Clinic, open_clinic
 from tests.test_pictures import a_picture, opened
@@ -255,6 +255,30 @@ async def test_who_deletes_their_data_sees_an_empty_page(scene: Scene) -> None:
 
     assert page.forgotten == [ANNA.chat]
     assert "deleted" in page.texts[-1]  # said afterwards, and so still there
+
+
+async def test_a_visitor_who_never_agreed_sees_an_empty_page_too(scene: Scene) -> None:
+    scene.channel = page = Paged()
+    scene.restarted()
+
+    await scene.press("delete:yes")
+
+    assert page.forgotten == [ANNA.chat]
+
+
+async def test_deleting_in_one_chat_empties_the_page_of_the_other(scene: Scene) -> None:
+    scene.channel = page = Paged()
+    scene.restarted()
+    await scene.enrol()
+    patient = scene.real.patient(ANNA)
+    assert patient
+    assert patient.id
+    scene.real.link_address(patient.id, BEN)
+    assert scene.real.chats_of(patient.id) == [ANNA, BEN]
+
+    await scene.press("delete:yes", BEN)
+
+    assert page.forgotten == [ANNA.chat, BEN.chat]
 
 
 # --- from the patient to the people

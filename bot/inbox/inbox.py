@@ -11,7 +11,7 @@ import secrets
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -473,6 +473,7 @@ class Inbox:
         other = None
         for effect in effects:
             patient, now = session.patient, self._clock()
+            chats = await self._chats(patient) if isinstance(effect, EraseAll) else ()
             if isinstance(effect, JoinChats):
                 joined = await asyncio.to_thread(changes.join, self._store, effect, patient.address, now)
                 session.patient, other = joined
@@ -480,13 +481,18 @@ class Inbox:
                 session.patient = await asyncio.to_thread(
                     changes.change, self._store, effect, patient, understander.faq, now
                 )
-            if isinstance(effect, EraseAll):
-                session.forget()
-                await self._forget_page(patient.address)
+            for address in chats:
+                await self._forget(address)
         return other
 
-    async def _forget_page(self, address: Address) -> None:
-        """If we die before this the page's memory is gone as well."""
+    async def _chats(self, patient: Patient) -> Sequence[Address]:
+        if patient.id is None:
+            return (patient.address,)
+        return await asyncio.to_thread(self._store.chats_of, patient.id)
+
+    async def _forget(self, address: Address) -> None:
+        """What this process remembers of a chat. If we die before it, that is gone as well."""
+        self._sessions.of(address).forget()
         channel = self._channels.get(address.channel)
         if isinstance(channel, OwnPage):
             await channel.forget(address.chat)
