@@ -214,6 +214,23 @@ async def test_a_picture_and_the_talk_are_there_after_a_restart(process: Process
     assert (await later.opens(NORA)).frames == []
 
 
+async def test_what_staff_wrote_before_and_after_a_restart_waits_for_the_page_once(
+    process: Process, faq: Faq
+) -> None:
+    await process.alert()
+    await process.desk.heard(process.room.write("before", reply_to=process.room.posts[0].id))
+    later = Process(process.store, faq, process.clock)
+    later.clock.forward(minutes=1)
+    thread = later.store.thread_at(MINA)
+    assert thread
+    await later.desk.relay.reply(thread, "Kim", "after", later.clock())
+
+    said = [text for _, text in (await later.opens()).texts()]
+
+    assert [text for text in said if text in ("before", "after")] == ["before", "after"]
+    assert [text for _, text in (await later.opens()).texts()] == said
+
+
 async def test_the_page_opens_without_the_past_when_the_store_is_away(store: Store) -> None:
     broken = BrokenStore(store)
     broken.broken.add("thread_at")

@@ -26,6 +26,7 @@ class _Chat:
     messages: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
     pages: dict[str, Push] = field(default_factory=dict)
     handed_in: deque[dt.datetime] = field(default_factory=deque)
+    recalled: bool = False  # whether what was said before this process is among the messages
 
 
 async def _nothing(address: Address) -> Sequence[Past]:
@@ -116,10 +117,13 @@ class WebChat:
     async def opened(self, chat: str, push: Push) -> str:
         """A page opened: show what was said before, or `begin`. Returns the page's id."""
         state, page = self._chat(chat), uuid.uuid4().hex
-        if not state.messages:
-            past = await self._recall(Address(self.name, chat))
-            if not state.messages:  # nothing came while we looked
-                state.messages.extend(self._remembered(item) for item in past)
+        if not state.recalled:
+            past = [self._remembered(item) for item in await self._recall(Address(self.name, chat))]
+            if not state.recalled:  # no other page was quicker
+                state.recalled = True
+                said = {_gist(message) for message in state.messages}
+                older = (message for message in past if _gist(message) not in said)
+                state.messages = deque([*older, *state.messages], KEPT)
         state.pages[page] = push
         for message in list(state.messages):
             await push(json.dumps(message, ensure_ascii=False))
@@ -199,6 +203,11 @@ class WebChat:
                 RuntimeError,
             ):  # the page went away; it gets the message when it comes back
                 self.closed(chat, page)
+
+
+def _gist(message: dict[str, Any]) -> tuple[str, str, str]:
+    """What makes two messages one: who, the words, the picture."""
+    return message["from"], message["text"], message.get("picture", {}).get("small", "")
 
 
 def _as_json(message: Message) -> dict[str, Any]:
