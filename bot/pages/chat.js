@@ -93,7 +93,7 @@ async function smaller(chosen) {
     paper.fillStyle = "white";
     paper.fillRect(0, 0, canvas.width, canvas.height);
     paper.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    return await new Promise((done) => canvas.toBlob((made) => done(made || chosen), "image/jpeg", 0.9));
+    return await new Promise((done) => canvas.toBlob((made) => done(made || chosen), "image/jpeg", 0.85));
   } catch {
     return chosen;
   }
