@@ -13,6 +13,7 @@ import aiohttp
 from bot.channels.webchat import WebChat
 from bot.staff.desk import StaffDesk
 from bot.staff.passwords import hashed
+from bot.staff.recall import Recall
 from bot.staff.site import Site
 from bot.store.store import Store
 from bot.web import WebServer
@@ -64,7 +65,7 @@ class Clinic:
     line: FakeChannel = field(default_factory=lambda: FakeChannel("line", "LINE"))
 
     def __post_init__(self) -> None:
-        self.webchat = WebChat(self.clock)
+        self.faq, self.webchat = self.live, WebChat(self.clock, Recall(self.store, self.clock))
         self.channels = {"line": self.line, "web": self.webchat}
         self.staff = StaffDesk(
             self.store, self.room, self.channels, lambda: self.live.current.faq, self.clock  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from bot.core.values import Address, Incoming
+from bot.core.conversation import decide
+from bot.core.values import Address, Context, Incoming, Patient
 from bot.core.wording import Wording
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
@@ -20,6 +21,7 @@ from intents.types import Match, Understanding
 from intents.understand import Understander
 from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
+from tests.helpers import NOW
 from tests.staff_fakes import STAFF, FakeRoom
 
 HOME = Address("telegram", "77")
@@ -104,6 +106,28 @@ async def test_the_answer_about_booking_offers_to_book(clinic: Clinic) -> None:
     await clinic.press("entry:book_consultation")
 
     assert clinic.offered[0] == "book"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("I'd like to book a consultation", "en"), ("can I move my appointment to Friday", "en"),
+        ("I want to cancel my appointment", "en"), ("カウンセリングを予約したい", "ja"), ("予約を変更したいです", "ja"),
+        ("予約をキャンセルしたい", "ja"), ("상담 예약하고 싶어요", "ko"), ("예약 변경하고 싶어요", "ko"),
+        ("예약 취소하고 싶어요", "ko"), ("我想预约面诊", "zh"), ("我想改预约时间", "zh"), ("我想取消预约", "zh"),
+    ],
+)  # fmt: skip
+def test_booking_moving_and_cancelling_in_own_words_lead_to_a_request(
+    text: str, language: str, understander: Understander
+) -> None:
+    meaning = understander.understand(text)
+    context = Context(Patient(Address("line", "U1")), NOW, takes_requests=True)
+    event = Incoming(context.patient.address, "1", NOW, "text", text)
+
+    [reply] = decide(event, meaning, context, understander.faq).replies
+
+    assert reply.buttons[0].action == "book"
+    assert meaning.language == language
 
 
 async def test_wishes_become_a_request_that_staff_confirm_with_one_tap(clinic: Clinic) -> None:

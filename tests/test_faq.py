@@ -90,6 +90,13 @@ def test_clinic_is_marked_as_placeholder() -> None:
         ),
         ("sources: [S1]", "sources: [S9]", '"S9" is not known'),
         ("first: 8", "first: 9", "but day 8 comes next"),
+        ("first: 8", "first: 7", "but day 8 comes next"),
+        ("        last: 14", "        last: 3", "the window ends on day 3 before it starts"),
+        (
+            "- first: 15\n        text",
+            "- first: 15\n        last: 60\n        text",
+            "nothing is said from day 61",
+        ),
         ("  languages: [", "  languages: [xx, ", 'came "xx"'),
         ('phone: "+00 000 0000"', "phone: 0312345678", "without quotes"),
         ("{emergency}", "{emergencey}", 'the placeholder "emergencey" is not known here'),

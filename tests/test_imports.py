@@ -12,7 +12,7 @@ from tests.helpers import ROOT
 LAYERS = (
     ("bot.__main__",),
     ("bot.app", "bot.terminal", "bot.commands"),
-    ("bot.web", "bot.inbox", "bot.outbox", "bot.staff", "bot.live"),
+    ("bot.web", "bot.chatpage", "bot.inbox", "bot.outbox", "bot.staff", "bot.live"),
     ("bot.channels", "bot.store", "bot.config", "bot.logs"),
     ("bot.core",),
     ("intents",),
@@ -24,7 +24,7 @@ ONLY_IN = {
     "sqlalchemy": ("bot.store",),
     "alembic": ("bot.store",),
     "apscheduler": ("bot.outbox",),
-    "aiohttp": ("bot.web", "bot.staff", "bot.channels.line"),
+    "aiohttp": ("bot.web", "bot.chatpage", "bot.staff", "bot.channels.line"),
     "ruamel": ("bot.staff",),
     "dateparser": ("bot.core.dates",),
 }
