@@ -15,7 +15,17 @@ from sqlalchemy import Connection, and_, case, exists, func, literal, or_, selec
 
 from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
-from bot.store.claiming import HELD, PENDING, SENDING, TROUBLE, Claimed, Claiming, Claims, alert_open_for
+from bot.store.claiming import (
+    HELD,
+    PENDING,
+    SENDING,
+    SENDING_LEASES,
+    TROUBLE,
+    Claimed,
+    Claiming,
+    Claims,
+    alert_open_for,
+)
 from bot.store.notices import Notices
 from bot.store.patients import ended, held
 from bot.store.schema import Moment, addresses, patients, procedures, reminders
@@ -100,13 +110,14 @@ class Deliveries(Claiming, Notices):
             addresses.c.channel == channel,
             ~alert_open_for(patients.c.id),
         )
+        begun = reminders.c.started_at.is_not(None)  # with its claim, which is too long ago by now
         again = reminders.c.unknowns + reminders.c.lapses > 0
         values = {
             "started_at": now,
-            "attempts": reminders.c.attempts + 1,
+            "attempts": reminders.c.attempts + case((begun, 0), else_=1),
             "first_tried_at": func.coalesce(reminders.c.first_tried_at, literal(now, Moment)),
             "channel": channel if keyed else None,  # a sender that dies: is a repeat recognised?
-            "lease_until": now + dt.timedelta(seconds=4 * claims.lease_seconds),
+            "lease_until": now + dt.timedelta(seconds=SENDING_LEASES * claims.lease_seconds),
             # LINE's key is void a day after the first try: from then on a repeat may arrive twice
             "doubtful": or_(
                 reminders.c.doubtful, and_(again, reminders.c.first_tried_at < now - RETRY_KEY_HOLDS)
@@ -118,11 +129,16 @@ class Deliveries(Claiming, Notices):
         )
         refused = [id for id in ids if id not in started]
         if refused:  # back in the queue, where the next claim sees what has changed
-            unstarted = and_(
-                self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker
-            )
-            back = {"state": "pending", "lease_by": None, "lease_until": None}
-            db.execute(update(reminders).where(unstarted, reminders.c.started_at.is_(None)).values(back))
+            unsent = and_(self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker)
+            back: dict[str, Any] = {
+                "state": "pending",
+                "lease_by": None,
+                "lease_until": None,
+                "started_at": None,
+            }
+            back |= {"attempts": reminders.c.attempts - case((begun, 1), else_=0)}
+            back |= {"first_tried_at": case((begun, None), else_=reminders.c.first_tried_at)}
+            db.execute(update(reminders).where(unsent).values(back))
         return started
 
     def _record(
