@@ -123,8 +123,8 @@ def _timed(due: Due, step: Step, faq: Faq, now: dt.datetime) -> Send | Wait:
 def as_it_is_now(due: Due, step: Step, faq: Faq, now: dt.datetime) -> Send:
     """The step as it goes out at `now`. Who has answered a check-in today is not asked again."""
     zone = due.timezone or faq.clinic.timezone
-    today = local_date(now, zone)
-    answered_today = due.checked_in_at is not None and local_date(due.checked_in_at, zone) == today
+    said_at = due.checked_in_at
+    answered_today = said_at is not None and local_date(said_at, zone) == local_date(now, zone)
     day = recovery_day(due.procedure_date, now, zone) if now > due.expires_at else None
     return Send(step, day, asks=not due.answered and not answered_today)
 

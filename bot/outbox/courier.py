@@ -56,6 +56,7 @@ class Courier:
         self._sleep = sleep
         self._rng = rng
         self._send_timeout_seconds = send_timeout_seconds
+        self._log = log.bind()  # else it is bound anew at each line
         self._fares: dict[str, _Fare] = {}
         self._composer = Composer()
         self.saving: frozenset[str] = frozenset()  # channels whose quota is down to its reserve
@@ -93,17 +94,18 @@ class Courier:
 
     async def _deliver(self, parcel: Parcel) -> None:
         item, due, name = parcel.item, parcel.item.due, parcel.address.channel
-        wait = (item.slot - self._now()).total_seconds()
-        if wait > 0:
-            await self._sleep(wait)
-        fresh = item.begun_at is not None and self._now() - item.begun_at <= FRESH
+        now = self._now()
+        if item.slot > now:
+            await self._sleep((item.slot - now).total_seconds())
+            now = self._now()
+        fresh = item.begun_at is not None and now - item.begun_at <= FRESH
         if not fresh and not await self._recorder.put(Start(due.id, name)):
             log.info("reminder_withdrawn", reminder=due.id)  # stopped, moved or alarmed since the claim
             parcel.recorded(False)
             return
         # If we die from here on, nobody knows whether it arrived: see bot.store.deliveries.
         change = await self._try(due, parcel.address, parcel.message, item.probe)
-        log.info("reminder", reminder=due.id, channel=name, outcome=_word(change))
+        self._log.info("reminder", reminder=due.id, channel=name, outcome=_word(change))
         if not self._channels[name].retry_keys:  # the next may leave when this one is no longer in doubt
             await self._recorder.put(change)
             parcel.recorded(True)

@@ -33,7 +33,7 @@ from intents.faq import Faq
 
 log = logs.get(__name__)
 
-SMALL_PAGE, PAGE = 64, 512  # reminders a claim, at first and at most
+SMALL_PAGE, PAGE = 64, 1024  # reminders a claim, at first and at most
 FULL = 2000  # reminders under way in this process before the next are claimed
 LINES = 64  # calls at a time to a platform that knows repeats
 HEARTBEAT = dt.timedelta(minutes=1)
@@ -180,12 +180,12 @@ class Outbox:
         return taken
 
     def _room(self) -> dict[str, int]:
-        """How many more of each channel to claim: none before a quarter is free, so that claims are few and large.
+        """How many more of each channel to claim: none before half is free, so that claims are few and large.
 
         What is claimed must leave before its lease ends, so a slow channel gets no more than it can soon send.
         """
         free = {name: cap - self._on[name] for name, cap in self._caps.items()}
-        return {name: room if 4 * room >= self._caps[name] else 0 for name, room in free.items()}
+        return {name: room if 2 * room >= self._caps[name] else 0 for name, room in free.items()}
 
     async def _some_ended(self) -> None:
         """Until a channel has room again, all have ended, or a second is over."""
@@ -225,8 +225,8 @@ class Outbox:
         self._under_way -= 1
         self._on[name] -= 1
         cap = self._caps.get(name, FULL)
-        just_now_a_quarter_is_free = 4 * (cap - self._on[name]) in range(cap, cap + 4)
-        if not self._under_way or just_now_a_quarter_is_free:
+        just_now_half_is_free = 2 * (cap - self._on[name]) in range(cap, cap + 2)
+        if not self._under_way or just_now_half_is_free:
             self._changed.set()
 
     async def _drain(self) -> None:
