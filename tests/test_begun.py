@@ -5,7 +5,7 @@ import datetime as dt
 from random import Random
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from bot.core.delivery import Due, Send, Wait
 from bot.outbox.courier import Courier
@@ -150,3 +150,19 @@ def test_a_decision_is_asked_for_with_all_that_the_claim_read(clinic: Clinic) ->
 
     assert asked == [claimed.due]
     assert (claimed.due.step_id, claimed.verdict) == ("day_0", going(clinic))
+
+
+def test_claims_take_the_channels_limits_in_one_order_or_two_would_wait_for_each_other(
+    clinic: Clinic,
+) -> None:
+    clinic.enrol("1", "telegram")
+    clinic.enrol("2", "line")
+    said: list[str] = []
+
+    @event.listens_for(clinic.store._engine, "before_cursor_execute")
+    def listen(_conn: object, _cursor: object, sql: str, values: object, *_: object) -> None:
+        said.extend([str(values)] if sql.startswith("INSERT INTO limits") else [])
+
+    clinic.store.claim(claims(clinic), at(0, 19, 30))
+
+    assert ["line" in said[0], "telegram" in said[1]] == [True, True]

@@ -52,7 +52,14 @@ _READ = tuple(
         "doubtful", "first_tried_at",
     )
 )  # fmt: skip
-TROUBLE: ColumnElement[bool] = literal_column("(reminders.doubtful OR reminders.state = 'failed')")
+# A reminder that a later one stands for, or that waited because the patient or the staff wanted it, is no trouble.
+LATE: ColumnElement[bool] = literal_column(
+    "(reminders.state = 'missed' AND reminders.reason IN ('late', 'quota'))"
+)
+TROUBLE: ColumnElement[bool] = literal_column(
+    "(reminders.doubtful OR reminders.state = 'failed' "
+    "OR (reminders.state = 'missed' AND reminders.reason IN ('late', 'quota')))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +346,9 @@ class Claiming(Housekeeping):
         if crowded:
             later = {"next_at": now + CHAT_GAP}
             db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
-        for channel, queue in queues.items():
+        for channel, queue in sorted(
+            queues.items()
+        ):  # in the order of _lanes: two first claims must not wait for each other
             lane = lanes.get(channel, Lane(now - HORIZON))
             want = min(len(queue), claims.room.get(channel, len(queue)))
             slots, paid = take_slots(lane, rates.get(channel, OTHER), want, now, HORIZON)

@@ -17,6 +17,7 @@ from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
 from bot.store.claiming import (
     HELD,
+    LATE,
     PENDING,
     SENDING,
     SENDING_LEASES,
@@ -30,8 +31,11 @@ from bot.store.notices import Notices
 from bot.store.patients import ended, held
 from bot.store.schema import Moment, addresses, patients, procedures, reminders
 
+# Held for these until it was too late: staff know it, or the patient wanted it; "quota" they should see.
+_HELD_BY = ("paused", "stopped", "alert", "unreachable", "restored", "quota")
 CRASH_LIMIT = 5  # a reminder during which the sender died this often is not tried again: it may be the cause
 TROUBLES = ("refused", "unknown_outcome")  # failures that staff hear of one by one
+_TOO_LATE = End("missed", "late")
 _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given before the clock went back
 
 
@@ -161,9 +165,17 @@ class Deliveries(Claiming, Notices):
                     f"A reminder to patient {result.patient_id} was given up ({verdict.reason}); please look."
                 )
                 self.put_notice(db, f"failed:{result.id}", text, now)
+        if verdict == _TOO_LATE:
+            self._tell_late(db, ids, now)
         if isinstance(verdict, Wait) and verdict.reason == "rate_limited":
             self._quieten(db, [result.patient_id for result in group], verdict.until)
         return done
+
+    def _tell_late(self, db: Connection, ids: list[int], now: dt.datetime) -> None:
+        query = select(reminders.c.id).where(self.among(reminders.c.id, ids), LATE).limit(1)
+        if db.execute(query).scalar() is not None:
+            text = "Reminders could no longer be sent: they were too late to say anything useful. They stand on the list."
+            self.put_notice(db, f"missed:{now:%Y-%m-%d}", text, now)
 
     def _refuse(self, db: Connection, claims: Claims, refusal: Refusal, now: dt.datetime) -> set[int]:
         """Switch the address off and tell staff; the reminder goes to the patient's other channel if there is one."""
@@ -228,6 +240,9 @@ def _columns(verdict: Wait | End, now: dt.datetime) -> dict[str, Any]:
             if verdict.state == "held"
             else ended(verdict.state, verdict.reason, now)
         )
+        if verdict == _TOO_LATE:
+            was_held = reminders.c.reason.in_(_HELD_BY)
+            values |= {"reason": case((was_held, reminders.c.reason), else_=verdict.reason)}
     else:
         free = {"lease_by": None, "lease_until": None, "started_at": None}
         values = {"state": "pending", "reason": verdict.reason, "next_at": verdict.until, **free}
