@@ -24,6 +24,13 @@ def at(day: int, hour: int, minute: int = 0) -> dt.datetime:
     )
 
 
+def all_urgent(faq: Faq) -> Faq:
+    """`faq` with every step of the journey urgent."""
+    steps = [step.model_copy(update={"urgent": True}) for step in faq.file.reminders.steps]
+    plan_ = faq.file.reminders.model_copy(update={"steps": steps})
+    return Faq(faq.file.model_copy(update={"reminders": plan_}), "urgent", faq.places)
+
+
 class FakeChannel:
     """Keeps what was sent; each fault in the queue meets one send. `lost`: the message arrives, its answer does not."""
 

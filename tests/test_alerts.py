@@ -390,6 +390,63 @@ async def test_two_processes_ring_once(scene: Scene, faq: Faq) -> None:
     assert scene.line.sent == []
 
 
+def named(scene: Scene) -> list[str]:
+    """What waits in the staff's post."""
+    return [notice.text for notice in scene.store.untold_notices()]
+
+
+async def test_a_wish_that_was_read_and_forgotten_is_named_after_a_day_not_before(scene: Scene) -> None:
+    patient = scene.store.give_consent(ANNA.address, NOW, "en")
+    await scene.alert(PERSON, patient)
+    await scene.tap("staff:ack:1")
+
+    await scene.later(hours=24)
+    before = named(scene)
+    await scene.later(seconds=15)
+
+    assert before == []
+    assert named(scene) == [
+        "Alert #1 (wants a person, patient 1) has been open since 23 Nov, 12:00; until it is closed, the patient's "
+        "routine reminders wait. Please close it when it is dealt with."
+    ]
+
+
+async def test_a_forgotten_alert_is_named_once_a_day_and_not_in_the_night(scene: Scene) -> None:
+    scene.clock.now = dt.datetime(2026, 11, 23, 18, 0, tzinfo=dt.UTC)  # Tuesday 3:00 in Tokyo
+    await scene.alert(PERSON)
+
+    await scene.later(hours=29, minutes=59)  # Wednesday 8:59
+    night = named(scene)
+    counts = []
+    for _ in range(3):
+        await scene.later(minutes=1)
+        counts.append(len(named(scene)))
+    await scene.later(hours=24)
+
+    assert night == []
+    assert counts == [1, 1, 1]
+    assert len(named(scene)) == 2
+    assert "reminders" not in named(scene)[0]  # a visitor has none
+
+
+async def test_a_closed_alert_is_not_named(scene: Scene) -> None:
+    await scene.alert(PERSON)
+    await scene.tap("staff:shut:1:chat")
+
+    await scene.later(hours=25)
+
+    assert named(scene) == []
+
+
+async def test_the_digest_counts_what_is_open_for_more_than_a_day(scene: Scene) -> None:
+    await scene.alert(PERSON)
+    fresh = await scene.desk.digest.text(scene.clock() + dt.timedelta(hours=24))
+    old = await scene.desk.digest.text(scene.clock() + dt.timedelta(hours=24, seconds=1))
+
+    assert "1 still open. " in fresh
+    assert "1 still open, 1 of them for more than a day. " in old
+
+
 async def test_erasing_a_patient_takes_the_conversation_along(scene: Scene) -> None:
     patient = scene.store.give_consent(ANNA.address, NOW, "en")
     await scene.alert(patient=patient)

@@ -5,11 +5,11 @@ import datetime as dt
 import pytest
 
 from bot.channels.port import SendFailed
-from bot.core.values import Address
+from bot.core.values import Address, AlertKind
 from bot.store.deliveries import Claims, Start
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.outbox_fakes import DAY_0, Clinic, FakeChannel, at
+from tests.outbox_fakes import DAY_0, Clinic, FakeChannel, all_urgent, at
 
 pytestmark = pytest.mark.slow  # together longer than all of make check may take
 
@@ -147,9 +147,10 @@ async def test_stop_between_claim_and_send_still_stops_it(clinic: Clinic) -> Non
     assert started == [False]
 
 
-async def test_no_cheerful_push_while_an_alarm_is_open(clinic: Clinic) -> None:
+@pytest.mark.parametrize(("kind", "urgency"), [("danger", "emergency"), ("person", "call")])
+async def test_no_cheerful_push_while_an_alert_is_open(clinic: Clinic, kind: AlertKind, urgency: str) -> None:
     clinic.enrol()
-    alert = clinic.store.open_alert(HOME, None, "danger", "emergency", "x", "I cannot breathe", clinic.now)
+    alert = clinic.store.open_alert(HOME, None, kind, urgency, None, "I cannot breathe", clinic.now)
     await clinic.run(at(1, 12))
     during = list(clinic.texts())
     clinic.store.close_alert(alert.id, "Ann", "seen", clinic.now)
@@ -157,6 +158,48 @@ async def test_no_cheerful_push_while_an_alarm_is_open(clinic: Clinic) -> None:
     await clinic.tick()
 
     assert (during, clinic.headlines()) == ([], ["day_1"])
+
+
+async def test_urgent_reminders_go_out_under_an_open_alert(clinic: Clinic) -> None:
+    clinic.faq = all_urgent(clinic.faq)
+    clinic.enrol()
+    clinic.store.open_alert(HOME, None, "person", "call", None, "please call me", clinic.now)
+
+    await clinic.run(at(1, 12))
+
+    assert clinic.headlines() == ["day_0", "day_1"]
+
+
+async def test_when_a_forgotten_wish_is_closed_only_what_still_says_something_goes_out(
+    clinic: Clinic,
+) -> None:
+    patient = clinic.enrol()
+    alert = clinic.store.open_alert(HOME, None, "person", "call", None, "please call me", clinic.now)
+    await clinic.run(at(3, 12))
+    clinic.store.close_alert(alert.id, "Ann", "phone", clinic.now)
+
+    await clinic.tick()
+
+    assert clinic.headlines() == ["day_3"]
+    over = {row.step_id: (row.state, row.reason) for row in clinic.store.reminder_rows(patient)}
+    assert {step: over[step][0] for step in ("day_0", "day_1", "day_2")} == {
+        "day_0": "missed",
+        "day_1": "missed",
+        "day_2": "missed",
+    }
+    assert clinic.store.trouble(at(0, 0)) == []  # staff knew of it
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+async def test_a_wish_between_claim_and_send_stops_what_is_routine(clinic: Clinic, urgent: bool) -> None:
+    clinic.enrol()
+    claims = Claims("w", tuple(clinic.faq.steps), ())
+    (claimed,) = clinic.store.claim(claims, at(0, 20))
+    clinic.store.open_alert(HOME, None, "person", "call", None, "please call me", at(0, 20))
+
+    started = clinic.store.apply(claims, [Start(claimed.due.id, "telegram", urgent=urgent)], at(0, 20))
+
+    assert started == [urgent]
 
 
 async def test_no_cheerful_push_while_a_person_talks_with_the_patient(clinic: Clinic) -> None:

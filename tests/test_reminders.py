@@ -12,7 +12,7 @@ from bot.core.pacing import LONGEST_WAIT_SECONDS, Lane, Rate, backoff_seconds, i
 from bot.core.reminders import CATCH_UP_LIMIT, TRANSITIONS, Planned, is_quiet, plan, quiet_ends, settle
 from bot.core.values import Address
 from intents.faq import Faq, QuietHours
-from tests.outbox_fakes import DAY_0, at
+from tests.outbox_fakes import DAY_0, all_urgent, at
 
 NIGHT = QuietHours(start="21:00", end="08:00")
 MINUTE = dt.timedelta(minutes=1)
@@ -110,7 +110,6 @@ def test_a_catch_up_has_its_limit(faq: Faq) -> None:
         ({"step_id": "gone"}, End("cancelled", "step_removed")),
         ({"newer_due": True}, End("missed", "folded")),
         ({"address": None}, End("held", "unreachable")),
-        ({"alert_open": True}, End("held", "alert")),
     ],
 )
 def test_it_is_not_sent_when_that_makes_no_sense_any_more(
@@ -120,14 +119,16 @@ def test_it_is_not_sent_when_that_makes_no_sense_any_more(
 
 
 def test_the_last_of_the_quota_is_kept_for_what_is_urgent(faq: Faq) -> None:
-    urgent = [step.model_copy(update={"urgent": True}) for step in faq.file.reminders.steps]
-    plan_ = faq.file.reminders.model_copy(update={"steps": urgent})
-    urgent_faq = Faq(faq.file.model_copy(update={"reminders": plan_}), "u", faq.places)
     saving = frozenset({"telegram"})
 
     assert decide(due(), faq, at(1, 12), saving) == End("held", "quota")
-    assert isinstance(decide(due(), urgent_faq, at(1, 12), saving), Send)
-    assert isinstance(decide(due(), urgent_faq, at(1, 23), saving), Send)
+    assert isinstance(decide(due(), all_urgent(faq), at(1, 12), saving), Send)
+    assert isinstance(decide(due(), all_urgent(faq), at(1, 23), saving), Send)
+
+
+def test_an_open_alert_holds_what_is_routine_and_lets_urgent_ones_go(faq: Faq) -> None:
+    assert decide(due(alert_open=True), faq, at(1, 12)) == End("held", "alert")
+    assert isinstance(decide(due(alert_open=True), all_urgent(faq), at(1, 12)), Send)
 
 
 def test_at_night_it_waits_for_the_morning(faq: Faq) -> None:

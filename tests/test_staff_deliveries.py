@@ -66,6 +66,22 @@ async def test_what_was_left_out_is_shown_with_its_reason_and_its_patients(clini
     assert "needs a look" not in page
 
 
+@pytest.mark.parametrize(("hours", "shown"), [(23, False), (25, True)])
+async def test_an_alert_that_nobody_closes_is_on_the_page(clinic: Clinic, hours: int, shown: bool) -> None:
+    anna, opened_at = Address("line", "U1"), NOW - dt.timedelta(hours=hours)
+    clinic.store.thread_of(anna, opened_at)
+    clinic.store.open_alert(anna, None, "person", "call", None, "please call me", opened_at)
+
+    async with Browser(clinic) as nurse:
+        await nurse.log_in("care")
+        _, page = await nurse.get("/staff/deliveries")
+
+    assert ("Alerts open for more than a day" in page) is shown
+    assert ('href="/staff/threads/1"' in page) is shown
+    assert ("needs a look" in page) is not shown
+    assert "please call me" not in page
+
+
 async def test_nothing_to_look_at_is_said(clinic: Clinic) -> None:
     async with Browser(clinic) as nurse:
         await nurse.log_in("care")

@@ -35,7 +35,7 @@ class Due(NamedTuple):
     current_date: dt.date  # the procedure's date now
     reminders: RemindersState
     address: Address | None  # where to push; None: nowhere reachable
-    alert_open: bool
+    alert_open: bool  # or a person is talking with the patient
     newer_due: bool  # a later step of the same journey is due or was sent
     language: str | None
     traditional: bool
@@ -105,7 +105,7 @@ def _held(due: Due, step: Step, saving: frozenset[str]) -> End | None:
         return End("held", "paused")
     if due.address is None:
         return End("held", "unreachable")
-    if due.alert_open:
+    if due.alert_open and not step.urgent:
         return End("held", "alert")
     if due.address.channel in saving and not step.urgent:
         return End("held", "quota")

@@ -99,7 +99,8 @@ class Courier:
             await self._sleep((item.slot - now).total_seconds())
             now = self._now()
         fresh = item.begun_at is not None and now - item.begun_at <= FRESH
-        if not fresh and not await self._recorder.put(Start(due.id, name)):
+        urgent = isinstance(item.verdict, Send) and item.verdict.step.urgent
+        if not fresh and not await self._recorder.put(Start(due.id, name, urgent=urgent)):
             log.info("reminder_withdrawn", reminder=due.id)  # stopped, moved or alarmed since the claim
             parcel.recorded(False)
             return

@@ -8,7 +8,7 @@ from bot.core.values import Button, CheckedIn, Line, OpenAlert, Patient
 from bot.staff import cards, rings
 from bot.staff.post import Post, title
 from bot.staff.voice import Voice
-from bot.store.alerts import HOLDING
+from bot.store.alerts import GRAVE
 from bot.store.care import Card, Ring, Thread
 from bot.store.store import Alert, Store
 from intents.faq import URGENCIES
@@ -62,7 +62,7 @@ class Alerting:
     async def _more(self, thread: Thread, alert: OpenAlert) -> bool:
         """A further message under the same alert; ten of them ring once."""
         words = alert.text.strip() or "(asks for a person again)"
-        return await self._post.to_thread(thread, f"“{words}”", quiet=alert.kind not in HOLDING) is not None
+        return await self._post.to_thread(thread, f"“{words}”", quiet=alert.kind not in GRAVE) is not None
 
     async def _show(
         self, alert: Alert, thread: Thread, patient: Patient, now: dt.datetime, rings_on: bool = False

@@ -12,6 +12,7 @@ from bot.staff.alerting import Alerting
 from bot.staff.asking import Asking
 from bot.staff.digest import Digest
 from bot.staff.editing import Editing
+from bot.staff.forgotten import Forgotten
 from bot.staff.learning import Learning
 from bot.staff.listening import Listening
 from bot.staff.pictures import Links, Pictures
@@ -49,7 +50,7 @@ class StaffDesk:
         self.pictures = Pictures(store, room, channels, clock, links)
         self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning, self.pictures)
         self.visits = Visits(store, self.post, self.voice)
-        self.digest = Digest(store, faq)
+        self.digest, self._forgotten = Digest(store, faq), Forgotten(store, faq)
         self.asking = Asking(store, self.post, editing) if editing else None
         self._listening = Listening(
             store, self.post, self.alerting, self.relay, self.visits, self.learning, self.asking
@@ -119,9 +120,10 @@ class StaffDesk:
         return self._watched_at is not None and self.clock() - self._watched_at < WATCHED
 
     async def tick(self, now: dt.datetime) -> None:
-        """Everything that time brings: unread alerts, patients who wait, the week's digest."""
+        """Everything that time brings: unread alerts, patients who wait, forgotten alerts, the week's digest."""
         await self.alerting.tick(now)
         await self.relay.tick(now)
+        await self._forgotten.tick(now)
         await self.digest.tick(now)
 
     async def start(self) -> None:

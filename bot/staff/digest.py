@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from bot.staff import checkins
+from bot.staff import checkins, rings
 from bot.store.figures import Week
 from bot.store.store import Store
 from intents.faq import Faq
@@ -44,11 +44,12 @@ class Digest:
         week = await asyncio.to_thread(self._store.week, now - WEEK, now, checkins.asking(self._faq()))
         waiting = len(await asyncio.to_thread(self._store.questions))
         open_alerts, _ = await asyncio.to_thread(self._store.open_count)
+        forgotten = len(await asyncio.to_thread(self._store.open_alerts, now - rings.FORGOTTEN_AFTER))
         visits = len(await asyncio.to_thread(self._store.open_appointments))
-        return digest(week, waiting, open_alerts, visits, self._faq())
+        return digest(week, waiting, open_alerts, visits, self._faq(), forgotten)
 
 
-def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq) -> str:
+def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq, forgotten: int = 0) -> str:
     """Plain text for a chat."""
     asked = {name: week.outcomes.get(name, 0) for name in ASKED}
     total = sum(asked.values())
@@ -63,8 +64,9 @@ def digest(week: Week, unanswered: int, open_alerts: int, visits: int, faq: Faq)
     read = (
         f", read after {week.alert_minutes:.0f} minutes on average" if week.alert_minutes is not None else ""
     )
+    long = f", {forgotten} of them for more than a day" if forgotten else ""
     lines.append(
-        f"{_some(week.alerts, 'alert')}{read}; {open_alerts} still open. "
+        f"{_some(week.alerts, 'alert')}{read}; {open_alerts} still open{long}. "
         f"{_some(visits, 'visit request')} {'waits' if visits == 1 else 'wait'} for you."
     )
     asked_most = [item for item in week.entries if item.answers][:LISTED]

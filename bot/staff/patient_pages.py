@@ -12,10 +12,12 @@ from bot.core.recovery import local_date, recovery_day
 from bot.core.reminders import plan
 from bot.core.values import Patient
 from bot.core.wording import Wording
-from bot.staff import checkins
+from bot.staff import cards, checkins, rings
 from bot.staff.faq_pages import choice
 from bot.staff.site import Visit
+from bot.store.care import Thread
 from bot.store.figures import PatientRow
+from bot.store.store import Alert
 from bot.store.watch import Listed
 from intents.languages import LANGUAGES
 
@@ -82,14 +84,25 @@ async def journey_page(visit: Visit) -> web.StreamResponse:
 
 
 async def deliveries(visit: Visit) -> web.StreamResponse:
-    """Reminders that a person should look at: those that may have come twice, failures, what was left out, and what waits for staff."""
+    """Reminders that a person should look at: those that may have come twice, failures, what was left out, and what waits for
+    staff, also because of an alert that nobody closes.
+    """
     store = visit.site.store
     listed = await asyncio.to_thread(store.trouble, visit.now - TROUBLE)
     health = await asyncio.to_thread(store.delivery_health, visit.now)
+    forgotten = await _forgotten(visit)
     singly = [item for item in listed if item.state != "missed" or item.doubtful]
     return await visit.page(
-        "deliveries.html", listed=singly, left_out=together(listed), health=health, faq=visit.site.faq
-    )
+        "deliveries.html", listed=singly, left_out=together(listed), forgotten=forgotten, what=cards.what,
+        health=health, faq=visit.site.faq,
+    )  # fmt: skip
+
+
+async def _forgotten(visit: Visit) -> list[tuple[Alert, Thread | None]]:
+    """Alerts that are open for more than a day, with their conversations: they hold reminders back."""
+    store, before = visit.site.store, visit.now - rings.FORGOTTEN_AFTER
+    alerts = await asyncio.to_thread(store.open_alerts, before)
+    return [(alert, await asyncio.to_thread(store.thread_at, alert.address)) for alert in alerts]
 
 
 def together(listed: Sequence[Listed]) -> list[tuple[Listed, list[int]]]:

@@ -9,6 +9,9 @@ from intents.faq import Clinic
 # opening hours; a wish to speak with a person does, for the patient was told when somebody is there.
 SOON = 3  # so many calls in a row at that pace; afterwards a third as often, until somebody reads it
 TELL_PATIENT = (1, 3)  # the calls at which the patient hears how long nobody has answered
+FORGOTTEN_AFTER = dt.timedelta(
+    hours=24
+)  # open for longer than this, read or not: staff are reminded to close it
 UNSENT = dt.timedelta(seconds=30)  # an alert that did not reach the staff chat is tried again so soon
 
 # While a person has taken over: minutes that the patient's last words have waited, and what happens then.

@@ -15,8 +15,8 @@ from intents.faq import URGENCIES
 _CHAT, _TEXT = "alerts.chat", "alert_messages.text"
 _QUESTION, _REPLY = "unanswered.text", "unanswered.reply"
 
-# Alerts during which no cheerful reminder goes out. A wish to speak to a person does not stop the journey.
-HOLDING = ("danger", "check_in")
+# Alerts of which each further message is read anew, and loudly; who wishes for a person again says nothing new.
+GRAVE = ("danger", "check_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,11 @@ class Alerts(Database):
         with self.read() as db:
             return db.execute(query.where(alerts.c.closed_at.is_(None))).scalar() is not None
 
-    def open_alerts(self) -> list[Alert]:
-        """All that are open, oldest first."""
+    def open_alerts(self, before: dt.datetime | None = None) -> list[Alert]:
+        """All that are open, or those of them that were opened before that moment; oldest first."""
+        which = alerts.c.closed_at.is_(None)
         with self.read() as db:
-            return self._alerts(db, alerts.c.closed_at.is_(None))
+            return self._alerts(db, which & (alerts.c.opened_at < before) if before else which)
 
     def alert(self, alert_id: int) -> Alert | None:
         """One alert, open or closed."""
@@ -197,6 +198,6 @@ def _graver(found: Row[Any], kind: AlertKind, urgency: str, red_flag: str | None
     change: dict[str, Any] = {}
     if URGENCIES.index(urgency) > URGENCIES.index(found.urgency):
         change = {"urgency": urgency, "red_flag": red_flag or found.red_flag}
-    if kind in HOLDING and (kind == "danger" or found.kind != "danger"):
+    if kind in GRAVE and (kind == "danger" or found.kind != "danger"):
         change |= {"kind": kind, "acknowledged_at": None, "acknowledged_by": None}
     return change

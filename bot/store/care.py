@@ -141,7 +141,7 @@ class Care(Database):
             return db.execute(update(threads).where(free).values(change)).rowcount == 1
 
     def hand_back(self, thread_id: int) -> bool:
-        """The bot talks again, and pushes go on (a danger sign that is open holds them anew); False when no person did."""
+        """The bot talks again, and pushes go on (an alert that is open holds them anew); False when no person did."""
         change = {"taken_by": None, "taken_at": None, "waiting_since": None, "told": 0}
         taken = (threads.c.id == thread_id) & threads.c.taken_at.is_not(None)
         with self.write() as db:

@@ -26,7 +26,6 @@ from bot.core.delivery import Due, End, Send, Wait
 from bot.core.pacing import OTHER, RATES, Lane, Rate, is_blocked, take_slots
 from bot.core.reminders import CATCH_UP_LIMIT
 from bot.core.values import Address
-from bot.store.alerts import HOLDING
 from bot.store.checkins import answers_of_reminder
 from bot.store.housekeeping import Housekeeping
 from bot.store.patients import PLACE
@@ -237,7 +236,7 @@ class Claiming(Housekeeping):
                 addresses.c.channel.label("push_channel"),
                 addresses.c.chat_sealed,
                 newer_due.label("newer_due"),
-                alert_open_for(patients.c.id).label("alert_open"),
+                people_concerned(patients.c.id).label("alert_open"),
                 exists().where(answers_of_reminder()).label("answered"),
                 select(func.max(check_ins.c.at))
                 .where(check_ins.c.procedure_id == reminders.c.procedure_id)
@@ -379,9 +378,7 @@ def _push_address() -> ColumnElement[bool]:
     return and_(addresses.c.id == patients.c.push_address_id, addresses.c.reachable)
 
 
-def alert_open_for(patient_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """A danger sign is open, or a person is talking with the patient: no cheerful push in the middle of it."""
-    alarm = exists().where(
-        alerts.c.patient_id == patient_id, alerts.c.closed_at.is_(None), alerts.c.kind.in_(HOLDING)
-    )
+def people_concerned(patient_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """An alert is open, or a person is talking with the patient: no cheerful push in the middle of it."""
+    alarm = exists().where(alerts.c.patient_id == patient_id, alerts.c.closed_at.is_(None))
     return or_(alarm, exists().where(threads.c.patient_id == patient_id, threads.c.taken_at.is_not(None)))

@@ -25,7 +25,7 @@ from bot.store.claiming import (
     Claimed,
     Claiming,
     Claims,
-    alert_open_for,
+    people_concerned,
 )
 from bot.store.notices import Notices
 from bot.store.patients import ended, held
@@ -41,11 +41,15 @@ _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given b
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The message of reminder `id` is about to leave on `channel`; `keyed`: with its retry key, if the channel has such."""
+    """The message of reminder `id` is about to leave on `channel`; `keyed`: with its retry key, if the channel has such.
+
+    `urgent`: as its step is; it leaves even while people are concerned with the patient.
+    """
 
     id: int
     channel: str
     keyed: bool = True
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,7 @@ class Deliveries(Claiming, Notices):
         results = [change for change in changes if isinstance(change, Result)]
         with self.write() as db:
             done = {
-                id
-                for channel, keyed in {(s.channel, s.keyed) for s in starts}
-                for id in self._start(db, claims, channel, keyed, starts, now)
+                id for kind, ids in _by_kind(starts).items() for id in self._start(db, claims, kind, ids, now)
             }
             for verdict, group in _by_verdict(results).items():
                 done |= self._record(db, claims, verdict, group, now)
@@ -97,12 +99,11 @@ class Deliveries(Claiming, Notices):
         self,
         db: Connection,
         claims: Claims,
-        channel: str,
-        keyed: bool,
-        starts: Sequence[Start],
+        kind: tuple[str, bool, bool],
+        ids: list[int],
         now: dt.datetime,
     ) -> set[int]:
-        ids = [start.id for start in starts if (start.channel, start.keyed) == (channel, keyed)]
+        channel, keyed, urgent = kind
         mine = and_(self.among(reminders.c.id, ids), SENDING, reminders.c.lease_by == claims.worker)
         sensible = exists().where(
             procedures.c.id == reminders.c.procedure_id,
@@ -112,7 +113,7 @@ class Deliveries(Claiming, Notices):
             addresses.c.id == patients.c.push_address_id,
             addresses.c.reachable,
             addresses.c.channel == channel,
-            ~alert_open_for(patients.c.id),
+            true() if urgent else ~people_concerned(patients.c.id),
         )
         begun = reminders.c.started_at.is_not(None)  # with its claim, which is too long ago by now
         again = reminders.c.unknowns + reminders.c.lapses > 0
@@ -248,6 +249,14 @@ def _columns(verdict: Wait | End, now: dt.datetime) -> dict[str, Any]:
         values = {"state": "pending", "reason": verdict.reason, "next_at": verdict.until, **free}
         values |= {"unknowns": reminders.c.unknowns + 1} if verdict.unknown else {}
     return values | ({"doubtful": true()} if verdict.doubtful else {})
+
+
+def _by_kind(starts: Sequence[Start]) -> dict[tuple[str, bool, bool], list[int]]:
+    """(channel, keyed, urgent) -> ids."""
+    groups: dict[tuple[str, bool, bool], list[int]] = {}
+    for start in starts:
+        groups.setdefault((start.channel, start.keyed, start.urgent), []).append(start.id)
+    return groups
 
 
 def _by_verdict(results: Sequence[Result]) -> dict[Wait | End, list[Result]]:
