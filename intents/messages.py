@@ -19,7 +19,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # personal data
     "my_data": (), "my_data_none": (), "my_data_line_language": ("language",), "my_data_line_date": ("date",),
     "my_data_line_reminders": ("sent", "pending"), "my_data_line_check_ins": ("answers",),
-    "my_data_line_consent": ("date",), "delete_confirm": (), "delete_done": (), "delete_cancelled": (),
+    "my_data_line_consent": ("date",), "delete_confirm": (), "delete_ends_talk": (), "delete_done": (), "delete_cancelled": (),
     "privacy": ("platform",), "privacy_here": (),
     # a person
     "person_open": ("hours",), "person_on_call": ("until",), "person_closed": ("next_open",), "person_unreachable": (),

@@ -106,6 +106,8 @@ class FakeStaff:
     listened: list[Incoming] = field(default_factory=list)
     talk: tuple[Line, ...] = ()
     pictures: tuple[Incoming, ...] = ()
+    left: list[Address] = field(default_factory=list)
+    wrote_at: dt.datetime | None = None
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
@@ -117,7 +119,7 @@ class FakeStaff:
 
     def situation(self, address: Address) -> Situation:
         alarmed = any(patient.address == address for patient, _ in self.alerts)
-        return Situation(address in self.taken, alarmed, address in self.asking)
+        return Situation(address in self.taken, alarmed, address in self.asking, self.wrote_at)
 
     async def heard(self, event: Incoming) -> str:
         self.listened.append(event)
@@ -129,6 +131,11 @@ class FakeStaff:
         if self.fails:
             raise ConnectionError("the staff chat is away")
         self.said.append((patient.address, lines, taken))
+
+    async def leaving(self, address: Address, now: dt.datetime) -> None:
+        if self.fails:
+            raise ConnectionError("the staff chat is away")
+        self.left.append(address)
 
     async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
         self.pictures += events

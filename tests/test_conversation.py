@@ -17,9 +17,11 @@ from bot.core.values import (
     OpenAlert,
     Patient,
     RecordUnanswered,
+    Relay,
     SetLanguage,
     SetProcedureDate,
     SetReminders,
+    Settled,
     Unreachable,
     Upcoming,
 )
@@ -87,6 +89,69 @@ def test_danger_without_a_known_sign_still_shows_the_way_to_a_person(faq: Faq) -
 
 def test_the_bot_is_silent_while_a_person_has_taken_over(faq: Faq) -> None:
     assert say(faq, "hello", meaning("smalltalk", small_talk="hello"), taken_over=True).replies == ()
+
+
+OWN = (
+    ("delete", "delete_ask"),
+    ("delete:yes", "delete"),
+    ("delete:no", "delete_cancelled"),
+    ("stop", "reminders_stopped"),
+    ("resume", "reminders_on"),
+    ("privacy", "privacy"),
+    ("data", "my_data"),
+    ("pair", "pair_code"),
+)
+
+
+@pytest.mark.parametrize(("action", "outcome"), OWN)
+def test_what_a_patient_decides_about_their_data_is_done_beside_a_person(
+    faq: Faq, action: str, outcome: str
+) -> None:
+    alone = press(faq, action, CONSENTED, fresh_code="123456")
+    beside = press(faq, action, CONSENTED, fresh_code="123456", taken_over=True)
+
+    assert (alone.outcome, beside.outcome) == (outcome, outcome)
+    assert len(beside.replies) == 1
+    assert actions(beside) == actions(alone)
+    assert [e for e in beside.effects if not isinstance(e, Settled)] == list(alone.effects)
+    assert any(isinstance(e, Settled) for e in beside.effects) is (action != "delete:yes")
+    assert not any(isinstance(e, Settled) for e in alone.effects)
+
+
+@pytest.mark.parametrize("action", ["entry:swelling", "help", "person", "date:2026-11-20", "book"])
+def test_other_buttons_are_the_persons_while_one_talks(faq: Faq, action: str) -> None:
+    assert press(faq, action, CONSENTED, taken_over=True).effects == (Relay(),)
+
+
+@pytest.mark.parametrize("text", ["/delete", "/stop", "/privacy", "/data", " /Stop "])
+def test_a_typed_command_about_ones_data_is_done_beside_a_person(faq: Faq, text: str) -> None:
+    assert Relay() not in say(faq, text, patient=CONSENTED, taken_over=True).effects
+
+
+def test_words_are_the_persons_while_one_talks(faq: Faq) -> None:
+    stop = say(faq, "stop", meaning(service="stop"), CONSENTED, taken_over=True)
+    helped = say(faq, "/help", patient=CONSENTED, taken_over=True)
+
+    assert (stop.effects, helped.effects) == ((Relay(),), (Relay(),))
+
+
+def test_a_typed_yes_to_the_deletion_deletes_beside_a_person_too(faq: Faq) -> None:
+    asked = (Button("Yes", "delete:yes"), Button("No", "delete:no"))
+
+    assert say(faq, "yes", patient=CONSENTED, taken_over=True, last_buttons=asked).effects == (EraseAll(),)
+    assert say(faq, "yes", patient=CONSENTED, taken_over=True).effects == (Relay(),)
+
+
+@pytest.mark.parametrize(
+    ("situation", "told"), [({}, False), ({"taken_over": True}, True), ({"alert_open": True}, True)]
+)
+def test_who_deletes_all_is_told_that_the_talk_with_staff_ends(
+    faq: Faq, situation: dict[str, object], told: bool
+) -> None:
+    [asked] = press(faq, "delete", CONSENTED, **situation).replies
+
+    assert ("conversation with the clinic's staff will end" in asked.text) is told
+    assert ("+00 000 0001" in asked.text) is told
 
 
 def test_answer_names_its_source_and_offers_related_questions(faq: Faq) -> None:

@@ -357,6 +357,72 @@ async def test_erasing_leaves_no_byte_and_no_row(scene: Scene, scene_folder: Pat
     assert not [blob for blob in [*sealed, scene.real.mac(ANNA)] if blob in kept]
 
 
+async def test_a_patient_erases_everything_while_a_person_talks_with_them(
+    scene: Scene, scene_folder: Path
+) -> None:
+    await scene.enrol()
+    scene.staff.taken.add(ANNA)
+    await scene.say("/delete")
+    asked = scene.channel.last
+    scene.clock.forward(seconds=5)
+    await scene.say("Yes")
+
+    assert [button.action for button in asked.buttons] == ["delete:yes", "delete:no"]
+    assert rows(scene_folder, "patients") == 0
+    assert scene.channel.last.text == scene.faq.message("delete_done", "en")
+    assert scene.staff.left == [ANNA]
+
+
+async def test_a_yes_to_the_person_who_has_written_since_deletes_nothing(
+    scene: Scene, scene_folder: Path
+) -> None:
+    await scene.enrol()
+    scene.staff.taken.add(ANNA)
+    await scene.say("/delete")
+    scene.clock.forward(seconds=5)
+    scene.staff.wrote_at = scene.clock()
+    await scene.say("Yes")
+
+    address, lines, waits = scene.staff.said[-1]
+    assert rows(scene_folder, "patients") == 1
+    assert (address, [line.text for line in lines], waits) == (ANNA, ["Yes"], True)
+
+
+async def test_the_person_reads_what_the_bot_has_done_and_owes_no_answer(scene: Scene) -> None:
+    await scene.enrol()
+    scene.staff.taken.add(ANNA)
+    await scene.press("stop")
+    await scene.say("and my cheek?")
+
+    (_, done, waits), (_, words, still_waits) = scene.staff.said
+    patient = scene.real.patient(ANNA)
+    assert patient
+    assert patient.reminders == "stopped"
+    assert scene.channel.last.text == scene.faq.message("reminders_stopped", "en")
+    assert [(line.who, waits) for line in done] == [("patient", False), ("bot", False), ("note", False)]
+    assert done[-1].text == "The bot has stopped the reminders."
+    assert ([line.text for line in words], still_waits) == (["and my cheek?"], True)
+
+
+async def test_a_staff_chat_that_is_away_keeps_nobody_from_erasing(scene: Scene, scene_folder: Path) -> None:
+    await scene.enrol()
+    scene.staff.taken.add(ANNA)
+    scene.staff.fails = True
+    await scene.press("delete:yes")
+
+    assert rows(scene_folder, "patients") == 0
+    assert scene.channel.last.text == scene.faq.message("delete_done", "en")
+
+
+async def test_danger_beside_a_person_and_an_open_deletion_is_danger(scene: Scene) -> None:
+    await scene.enrol()
+    scene.staff.taken.add(ANNA)
+    await scene.press("delete")
+    await scene.say("I cannot breathe")
+
+    assert [alert.kind for _, alert in scene.staff.alerts] == ["danger"]
+
+
 async def test_after_erasing_the_conversation_goes_on_without_keeping(
     scene: Scene, scene_folder: Path
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bot.channels.port import SendFailed
 from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
 from bot.staff.listening import NOBODY
+from bot.staff.relay import LEAVING
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.databases import KEY
@@ -157,6 +158,59 @@ async def test_what_the_patient_answers_stands_in_their_thread(scene: Scene) -> 
     assert posted.reply_to == scene.room.posts[0].id
     assert not posted.quiet
     assert [line.text for line in scene.store.lines(1)][-1] == "I am on my way"
+
+
+async def test_staff_read_that_the_patient_erases_all_before_it_is_gone(scene: Scene) -> None:
+    await scene.alert()
+    await scene.tap("staff:take:1")
+    card = scene.room.posts[0].id
+
+    await scene.desk.leaving(ANNA.address, scene.clock())
+    scene.store.erase_visitor(ANNA.address)
+    await scene.desk.heard(scene.room.write("are you there?", reply_to=card))
+
+    last = scene.room.posts[-2]
+    assert (last.text, last.reply_to, last.quiet) == (LEAVING, card, False)
+    assert scene.room.texts()[-1] == NOBODY
+    [line] = [line for _, line in scene.store.audit_lines() if line.what == "data.erased"]
+    assert (line.who, line.subject) == ("the patient", "thread 1")
+
+
+async def test_an_erasure_that_concerns_nobody_is_written_down_only(scene: Scene) -> None:
+    await scene.alert()
+    await scene.tap("staff:shut:1:chat")
+    written = len(scene.room.posts)
+
+    await scene.desk.leaving(ANNA.address, scene.clock())
+    await scene.desk.leaving(BEN.address, scene.clock())
+
+    assert len(scene.room.posts) == written
+    assert [line.what for _, line in scene.store.audit_lines()].count("data.erased") == 1
+
+
+async def test_what_the_bot_has_done_is_shown_quietly_and_nobody_is_waited_for(scene: Scene) -> None:
+    await scene.alert()
+    await scene.tap("staff:take:1")
+    event = Incoming(ANNA.address, "p", scene.clock(), "text", "/stop")
+    lines = (Line(scene.clock(), "patient", "/stop"), Line(scene.clock(), "note", "The bot has done it."))
+
+    await scene.desk.overheard(ANNA, event, lines, False, scene.clock())
+
+    posted = scene.room.posts[-1]
+    assert (posted.text, posted.quiet) == ("“/stop”\nThe bot has done it.", True)
+    assert scene.store.taken_threads()[0].waiting_since is None
+
+
+async def test_when_a_person_wrote_last_is_known(scene: Scene) -> None:
+    await scene.alert()
+    before = scene.desk.situation(ANNA.address).staff_at
+    await scene.tap("staff:take:1")
+    scene.clock.forward(minutes=3)
+    await scene.desk.heard(scene.room.write("Come in", reply_to=scene.room.posts[0].id))
+
+    assert before is None
+    assert scene.desk.situation(ANNA.address).staff_at == scene.clock()
+    assert scene.desk.situation(BEN.address).staff_at is None
 
 
 async def test_an_undelivered_reply_is_said_at_once(scene: Scene) -> None:

@@ -1,15 +1,15 @@
 """What to say and do about one incoming event: a plain function on plain values.
 
 Order is safety: a danger sign in the text wins over everything, then the answer to a check-in (which may be one too), then a
-person of the clinic who has taken over, then what a button or a typed label asks for, then a date, the small words of service,
-and the FAQ.
+person of the clinic who has taken over (but for what patients decide about their own data), then what a button or a typed label
+asks for, then a date, the small words of service, and the FAQ.
 """
 
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, checkins, enrol, journey, pairing, visits
+from bot.core import answers, checkins, enrol, journey, pairing, rights, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
 from bot.core.hours import is_open, next_opening, on_call_until
@@ -56,7 +56,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     if answered:
         return checkins.decide(answered, event.text, words, context)
     if context.taken_over:
-        return Decision((), (Relay(),), "taken_over")
+        return _beside_a_person(event, words, context)
     if event.kind == "joined":
         return _start(words, context)
     if event.kind == "action":
@@ -66,6 +66,13 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     if len(event.text) > MAX_TEXT:
         return _say(words("too_long") + "\n\n" + words("urgent_signs"), outcome="too_long")
     return _text(event, meaning, words, context)
+
+
+def _beside_a_person(event: Incoming, words: Wording, context: Context) -> Decision:
+    own = rights.asked_for(event, typed_label(event.text, context.last_buttons))
+    if own:
+        return rights.settled(_action(own, words, context, event))
+    return Decision((), (Relay(),), "taken_over")
 
 
 def _linked(event: Incoming, words: Wording, context: Context) -> Decision | None:
@@ -468,8 +475,11 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
 
 
 def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
+    lines = [words("delete_confirm")]
+    if context.taken_over or context.alert_open:  # what staff see of it goes too
+        lines.append(words("delete_ends_talk"))
     return _say(
-        words("delete_confirm"),
+        "\n\n".join(lines),
         button(words, "btn_yes", "delete:yes"),
         button(words, "btn_no", "delete:no"),
         outcome="delete_ask",

@@ -67,6 +67,7 @@ class Situation:
     taken_over: bool = False
     alert_open: bool = False
     asking_wishes: bool = False
+    staff_at: dt.datetime | None = None  # when a person wrote to this patient last, or took over
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Context:
     last_buttons: tuple[Button, ...] = ()  # what the last message offered, so that a typed label works too
     last_entry: str | None = None  # what was answered last, for "where does this come from?"
     staff_reachable: bool = False
-    taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger only
+    taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger and of the patient's own data only
     alert_open: bool = False  # staff are concerned with this patient
     asking_wishes: bool = False  # the patient was asked when they want to come
     takes_requests: bool = False  # somebody will see a request for a visit
@@ -244,6 +245,13 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The bot carried something out itself while a person talks with the patient: `note` is for that person."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskWishes:
     """The patient's next message is their request for a visit."""
 
@@ -313,6 +321,7 @@ Effect = (
     | RecordUnanswered
     | Unreachable
     | Relay
+    | Settled
     | AskWishes
     | StopAsking
     | RequestAppointment

@@ -27,6 +27,7 @@ from bot.core.values import (
     Address,
     Asked,
     AskWishes,
+    Button,
     CheckedIn,
     Context,
     CountFeedback,
@@ -43,6 +44,7 @@ from bot.core.values import (
     Patient,
     RequestAppointment,
     SetLanguage,
+    Settled,
     Situation,
     StopAsking,
     Upcoming,
@@ -370,13 +372,14 @@ class Inbox:
         patient = store.patient(address)
         if patient and event.kind != "left":
             store.came_back(address)
-        typed = typed_label(event.text, session.last_buttons)
+        situation = self._staff.situation(address)
+        typed = typed_label(event.text, _offered(session, situation))
         payload, code = enrol.asked_for(event, typed), pairing.typed_code(event, typed)
         return Known(
             patient,
             tuple(store.upcoming(patient.id)) if patient and patient.id else (),
             store.sent_count(patient.id) if patient and patient.id else 0,
-            self._staff.situation(address),
+            situation,
             self._staff.takes_requests(),
             store.invitation(payload, address, now) if payload else None,
             code,
@@ -408,7 +411,7 @@ class Inbox:
             upcoming=known.upcoming,
             sent=known.sent,
             platform=self._channels[event.address.channel].platform,
-            last_buttons=session.last_buttons,
+            last_buttons=_offered(session, known.situation),
             last_entry=session.last_entry,
             staff_reachable=self._staff.reachable,
             taken_over=known.situation.taken_over,
@@ -474,6 +477,8 @@ class Inbox:
         for effect in effects:
             patient, now = session.patient, self._clock()
             chats = await self._chats(patient) if isinstance(effect, EraseAll) else ()
+            for address in chats:
+                await self._take_leave(address)
             if isinstance(effect, JoinChats):
                 joined = await asyncio.to_thread(changes.join, self._store, effect, patient.address, now)
                 session.patient, other = joined
@@ -489,6 +494,13 @@ class Inbox:
         if patient.id is None:
             return (patient.address,)
         return await asyncio.to_thread(self._store.chats_of, patient.id)
+
+    async def _take_leave(self, address: Address) -> None:
+        """Staff hear of it first. Whatever fails there, the patient's data is deleted."""
+        try:
+            await self._staff.leaving(address, self._clock())
+        except Exception as err:
+            log.error("leaving_not_told", **_fault(err))
 
     async def _forget(self, address: Address) -> None:
         """What this process remembers of a chat. If we die before it, that is gone as well."""
@@ -547,6 +559,8 @@ class Inbox:
         Returns the keys of what the patient must hear of it, after the reply. Never raises.
         """
         lines = _lines(event, decision, context.now)
+        notes = [Line(context.now, "note", e.note) for e in decision.effects if isinstance(e, Settled)]
+        waits = context.taken_over and not any(isinstance(e, Settled | EraseAll) for e in decision.effects)
         session.talk.extend(lines)
         concerned = context.taken_over or context.alert_open
         alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
@@ -557,10 +571,10 @@ class Inbox:
                 afterwards.append("alert_sent" if told else "alert_not_sent")
         if concerned and not alerts and event.kind != "left":
             try:
-                await self._staff.overheard(patient, event, lines, context.taken_over, context.now)
+                await self._staff.overheard(patient, event, (*lines, *notes), waits, context.now)
             except Exception as err:
                 log.error("relay_failed", **_fault(err))
-                if context.taken_over:
+                if waits:
                     afterwards.append("alert_not_sent")
         elif event.file:
             session.pictures.append(event)
@@ -614,6 +628,12 @@ def _fault(err: BaseException) -> dict[str, object]:
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     ours = [f"{Path(f.filename).name}:{f.lineno}" for f in frames if "/bot/" in f.filename][-3:]
     return {"error": type(err).__name__, "where": where, "ours": ours}
+
+
+def _offered(session: Session, situation: Situation) -> tuple[Button, ...]:
+    """The buttons of the bot's last words; none once a person has written since: "yes" is said to them."""
+    spoke_at, staff_at = session.spoke_at, situation.staff_at
+    return () if staff_at and (spoke_at is None or spoke_at < staff_at) else session.last_buttons
 
 
 def _speaking(patient: Patient, words: Wording) -> Patient:

@@ -49,7 +49,10 @@ class Staff(Protocol):
     async def overheard(
         self, patient: Patient, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
     ) -> None:
-        """What is said while an alert is open, or to the person who has `taken` over."""
+        """What is said while an alert is open, or to the person who has `taken` over. Notes among `lines` are for staff only."""
+
+    async def leaving(self, address: Address, now: dt.datetime) -> None:
+        """All that is kept of this chat is about to be deleted: told before, since afterwards its place is unknown."""
 
     async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
         """Pictures that the patient sent before somebody was called."""

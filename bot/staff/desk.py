@@ -90,6 +90,10 @@ class StaffDesk:
         """What is said while an alert is open or a person has taken over."""
         await self.relay.overheard(patient.address, event, lines, taken, now)
 
+    async def leaving(self, address: Address, now: dt.datetime) -> None:
+        """All that is kept of this chat is about to be deleted."""
+        await self.relay.leaving(address, now)
+
     async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
         """Pictures that the patient sent before somebody was called."""
         await self.relay.shown(patient.address, events)

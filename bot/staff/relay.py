@@ -25,6 +25,10 @@ log = logs.get("staff")
 PAGE_CLOSED = (
     "The patient's chat page is closed: they will read this when they open it. If it cannot wait, call them."
 )
+LEAVING = (
+    "The patient has the bot delete everything that is kept about them. This conversation and its alert end here, "
+    "and what you write here reaches nobody."
+)
 Way = Callable[[], Awaitable[object]]  # by which a picture travels
 
 
@@ -134,7 +138,7 @@ class Relay:
     async def overheard(
         self, address: Address, event: Incoming, lines: tuple[Line, ...], taken: bool, now: dt.datetime
     ) -> None:
-        """Keep `lines` and show the patient's part to the staff: loudly to the person who has taken over."""
+        """Keep `lines` and show the patient's part and the notes to the staff: loudly to the person who has taken over."""
         thread = await asyncio.to_thread(self._store.thread_at, address)
         if thread is None:
             return
@@ -142,8 +146,22 @@ class Relay:
         if taken:
             await asyncio.to_thread(self._store.patient_waits, thread.id, now)
         words = next((line.text for line in lines if line.who == "patient"), "")
-        await self._post.to_thread(thread, f"“{words}”", quiet=not taken)
+        notes = [line.text for line in lines if line.who == "note"]
+        await self._post.to_thread(thread, "\n".join([f"“{words}”", *notes]), quiet=not taken)
         await self._show(thread, event)
+
+    async def leaving(self, address: Address, now: dt.datetime) -> None:
+        """Tell staff who are concerned that the conversation is about to be deleted.
+
+        If we die after this and before the deletion, the event is handled again, and they read it twice.
+        """
+        thread = await asyncio.to_thread(self._store.thread_at, address)
+        if thread is None:
+            return
+        await asyncio.to_thread(self._store.audit, "the patient", "data.erased", f"thread {thread.id}", now)
+        situation = await asyncio.to_thread(self._store.situation, address, now)
+        if situation.taken_over or situation.alert_open:
+            await self._post.to_thread(thread, LEAVING)
 
     async def shown(self, address: Address, events: tuple[Incoming, ...]) -> None:
         """Pictures from before somebody was called."""

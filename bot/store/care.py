@@ -127,9 +127,11 @@ class Care(Database):
             exists(thread.where(threads.c.taken_at.is_not(None))),
             exists(opened.where(alerts.c.closed_at.is_(None))),
             exists(asking),
+            thread.with_only_columns(threads.c.staff_at).scalar_subquery(),
         )
         with self.read() as db:
-            return Situation(*(bool(value) for value in db.execute(query).one()))
+            taken, alarmed, asked, staff_at = db.execute(query).one()
+        return Situation(bool(taken), bool(alarmed), bool(asked), staff_at)
 
     # --- taking over
 
