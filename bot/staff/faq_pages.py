@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,9 +9,10 @@ from aiohttp import web
 
 from bot.staff import faqfile, previews
 from bot.staff.editing import warnings as warnings_of
+from bot.staff.entrydraft import Draft
 from bot.staff.faqfile import Conflict, EditRefused, Snapshot
 from bot.staff.site import Visit
-from intents.faq import Entry, FaqProblems, load
+from intents.faq import URGENCIES, Entry, FaqProblems, load
 from intents.languages import LANGUAGES
 from intents.types import Understanding
 from intents.understand import Understander
@@ -72,53 +72,6 @@ async def try_question(visit: Visit) -> web.StreamResponse:
 # --- one entry
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What stands in the form: one language of one entry."""
-
-    label: str
-    answer: str
-    questions: str  # one a line
-    reviewed_by: str = ""
-
-    @staticmethod
-    def of(entry: Entry, language: str) -> "Draft":
-        lines = "\n".join(_in(entry.questions, language) or [])
-        return Draft(_in(entry.label, language) or "", _in(entry.answer, language) or "", lines)
-
-    @staticmethod
-    def typed(visit: Visit) -> "Draft":
-        label, answer, questions, by = (
-            visit.form.get(key, "").replace("\r\n", "\n").strip()
-            for key in ("label", "answer", "questions", "reviewed_by")
-        )
-        return Draft(label, answer, questions, by)
-
-    def changed(self, before: "Draft") -> list[str]:
-        """The names of the fields that differ, and "reviewed" where a doctor is named."""
-        fields = [
-            name for name in ("label", "answer", "questions") if getattr(self, name) != getattr(before, name)
-        ]
-        return [*fields, *(["reviewed"] if self.reviewed_by else [])]
-
-    def into(self, text: str, entry: Entry, language: str, today: dt.date) -> str:
-        """The file's `text` with this draft. Raises EditRefused, or FaqProblems when it may not go live."""
-        before = Draft.of(entry, language)
-        if self.label != before.label:
-            text = faqfile.set_text(text, entry.id, "label", language, self.label)
-        if self.answer != before.answer:
-            text = faqfile.set_text(text, entry.id, "answer", language, self.answer)
-        if self.questions != before.questions:
-            text = faqfile.set_questions(text, entry.id, language, self.questions.splitlines())
-        if self.reviewed_by:
-            text = faqfile.set_reviewed(text, entry.id, today.isoformat(), self.reviewed_by)
-        return text
-
-
-def _in(texts: Any, language: str) -> Any:
-    return texts.get(language)
-
-
 def _entry(visit: Visit) -> Entry:
     entry = visit.site.faq.entries.get(visit.request.match_info["entry"])
     if entry is None:
@@ -147,19 +100,20 @@ async def _entry_page(
     return await visit.page(
         "entry.html", status, entry=entry, faq=faq, language=language, traditional=traditional,
         languages=LANGUAGES, draft=draft, digest=digest, problem=problem, warnings=warnings, shown=shown,
-        may_edit=visit.role in ("editor", "admin"), asked=asked,
+        may_edit=visit.role in ("editor", "admin"), asked=asked, urgencies=URGENCIES, today=visit.now.date(),
     )  # fmt: skip
 
 
 def _understood(live: Understander, entry: Entry, language: str) -> list[tuple[str, Understanding]]:
     """How each of the entry's own questions is understood now."""
-    return [(text, live.understand(text, language)) for text in _in(entry.questions, language) or []]
+    questions: Any = entry.questions
+    return [(text, live.understand(text, language)) for text in questions.get(language, [])]
 
 
 async def check(visit: Visit) -> web.StreamResponse:
     """What the draft would be if it were saved now: problems, warnings, preview. Nothing is written."""
     entry, (language, traditional) = _entry(visit), choice(visit)
-    draft, today = Draft.typed(visit), visit.now.date()
+    draft, today = Draft.typed(visit.form, entry, language, visit.site.faq), visit.now.date()
     try:
         snapshot = await asyncio.to_thread(faqfile.take, visit.site.faq_path)
         text = await asyncio.to_thread(draft.into, snapshot.text, entry, language, today)
@@ -178,7 +132,7 @@ async def check(visit: Visit) -> web.StreamResponse:
 async def save(visit: Visit) -> web.StreamResponse:
     """Write the draft into faq.yaml and serve it. Whatever goes wrong, the file is as it was and the draft stays."""
     entry, (language, traditional) = _entry(visit), choice(visit)
-    draft, digest = Draft.typed(visit), visit.form.get("digest", "")
+    draft, digest = Draft.typed(visit.form, entry, language, visit.site.faq), visit.form.get("digest", "")
     try:
         await asyncio.to_thread(partial(_save, visit, entry, language, draft, digest))
     except Conflict as err:

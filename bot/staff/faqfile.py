@@ -74,7 +74,7 @@ def add_question(text: str, entry_id: str, language: str, question: str) -> str:
             raise EditRefused(f'"{question}" stands under {entry_id} already')
         questions.append(question if plain else DoubleQuotedScalarString(question))
 
-    return _edited(text, entry_id, change)
+    return edited(text, entry_id, change)
 
 
 def set_text(text: str, entry_id: str, field: str, language: str, words: str) -> str:
@@ -82,9 +82,9 @@ def set_text(text: str, entry_id: str, field: str, language: str, words: str) ->
     words = words.replace("\r\n", "\n").strip()
 
     def change(entry: Any, plain: bool) -> None:
-        entry[field][language] = words if plain else _styled(words)
+        entry[field][language] = words if plain else styled(words)
 
-    return _edited(text, entry_id, change)
+    return edited(text, entry_id, change)
 
 
 def set_questions(text: str, entry_id: str, language: str, questions: list[str]) -> str:
@@ -100,7 +100,7 @@ def set_questions(text: str, entry_id: str, language: str, questions: list[str])
             q if plain else DoubleQuotedScalarString(q) for q in wanted if q not in list(map(str, listed))
         )
 
-    return _edited(text, entry_id, change)
+    return edited(text, entry_id, change)
 
 
 def set_reviewed(text: str, entry_id: str, on: str, by: str) -> str:
@@ -110,7 +110,7 @@ def set_reviewed(text: str, entry_id: str, on: str, by: str) -> str:
         entry["reviewed"]["on"] = on if plain else _Plain(on)
         entry["reviewed"]["by"] = by if plain else DoubleQuotedScalarString(by)
 
-    return _edited(text, entry_id, change)
+    return edited(text, entry_id, change)
 
 
 def add_entry(text: str, entry: dict[str, Any], after: str | None = None) -> str:
@@ -123,14 +123,14 @@ def add_entry(text: str, entry: dict[str, Any], after: str | None = None) -> str
     end = _span(text, document, index)[1]
     lines = text.splitlines(keepends=True)
     margin, offset = _layout(document, index)
-    fragment = _like(text, "\n" + _dump([_styled(entry)], margin, offset))
+    fragment = _like(text, "\n" + _dump([styled(entry)], margin, offset))
     result = "".join([*lines[:end], fragment, *lines[end:]])
     wanted = copy.deepcopy(document.data)
     wanted["entries"].insert(index + 1, _bare(entry))
     return _verified(result, wanted)
 
 
-def _edited(text: str, entry_id: str, change: Callable[[Any, bool], None]) -> str:
+def edited(text: str, entry_id: str, change: Callable[[Any, bool], None]) -> str:
     """Apply `change` to the lines of one entry, and to the plain data, and see that both come to the same."""
     document = read(text)
     index = _index(document, entry_id)
@@ -225,12 +225,12 @@ def _like(text: str, written: str) -> str:
     return written.replace("\n", "\r\n") if "\r\n" in text else written
 
 
-def _styled(value: Any) -> Any:
+def styled(value: Any) -> Any:
     """Plain values -> as the shipped file writes them: long texts as blocks, the others in double quotes."""
     if isinstance(value, dict):
-        return {key: _unquoted(item) if key in _BARE else _styled(item) for key, item in value.items()}
+        return {key: _unquoted(item) if key in _BARE else styled(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_styled(item) for item in value]
+        return [styled(item) for item in value]
     if not isinstance(value, str):
         return value
     if "\n" in value or len(value) > _LONG:
