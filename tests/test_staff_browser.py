@@ -371,7 +371,18 @@ async def test_an_answer_is_previewed_as_it_is_on_a_recovery_day(app: App, chrom
 
     for messenger in ("telegram", "line"):
         await expect(editor.locator(f"#preview .phone.{messenger}")).to_contain_text(window)
+    await editor.get_by_role("group", name="Window 1").get_by_label("What holds then").fill("WINDOW mended.")
+    await expect(editor.locator("#preview .phone.line")).to_contain_text("WINDOW mended.")
+    await editor.get_by_text("About the entry").click()
+    await editor.get_by_role("combobox", name="Urgency", exact=True).select_option("call")
     await shot(editor, "entry-day-phone")
+    wide = await editor.evaluate("document.documentElement.scrollWidth")
+    await editor.get_by_role("button", name="Save and serve").click()
+    await expect(editor.get_by_text("Saved, and live.")).to_be_visible()
+
+    entry = app.faq.current.faq.entries["swelling"]
+    assert (entry.urgency, entry.by_day[0].text["en"]) == ("call", "WINDOW mended.")
+    assert wide <= PHONE["width"]
 
 
 async def test_two_people_edit_at_once_and_nothing_is_lost(app: App, chromium: Browser) -> None:
