@@ -7,11 +7,13 @@ import pytest
 
 from bot.channels.port import SendFailed
 from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
+from bot.inbox.inbox import Inbox
 from bot.staff.listening import NOBODY
 from bot.staff.relay import LEAVING
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.databases import KEY
+from tests.scene import Understands
 from tests.staff_fakes import SECOND, STAFF, FakeRoom
 from tests.test_alerts import ANNA, Scene
 
@@ -174,6 +176,27 @@ async def test_staff_read_that_the_patient_erases_all_before_it_is_gone(scene: S
     assert scene.room.texts()[-1] == NOBODY
     [line] = [line for _, line in scene.store.audit_lines() if line.what == "data.erased"]
     assert (line.who, line.subject) == ("the patient", "thread 1")
+
+
+async def test_a_patient_who_erases_all_beside_a_person_talks_with_the_bot_again(scene: Scene) -> None:
+    inbox = Inbox(
+        scene.store, lambda: Understands(scene.faq), {"line": scene.line}, scene.desk, scene.clock,  # type: ignore[arg-type, return-value]
+    )  # fmt: skip
+    await scene.alert()
+    await scene.tap("staff:take:1")
+    for number, action in enumerate(("delete", "delete:yes", "help")):
+        await inbox.receive(Incoming(ANNA.address, str(number), scene.clock(), "action", action=action))
+        await inbox.drain()
+
+    asked, done, helped = scene.line.texts[-3:]
+    words = scene.desk.voice.words(scene.store.thread_of(ANNA.address, scene.clock()))
+    assert asked == f"{words('delete_confirm')}\n\n{words('delete_ends_talk')}"
+    assert (done, helped) == (words("delete_done"), words("help"))
+    assert scene.room.texts()[-2:] == [
+        "“(tapped: delete)”\nThe bot asks the patient whether everything that is kept shall be deleted.",
+        LEAVING,
+    ]
+    assert scene.store.open_alerts() == []
 
 
 async def test_an_erasure_that_concerns_nobody_is_written_down_only(scene: Scene) -> None:
