@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, lexicon, model, scope, spelling, text, vectors
+from intents import exact, features, lexicon, model, scope, spelling, text, vectors
 from intents.confidence import Confidence
+from intents.exact import FEW, ExactTrainer
 from intents.features import extract, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE, Library
@@ -62,7 +63,11 @@ class Brain:
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
         first, second = EPOCHS if len(labels) >= LARGE else EPOCHS_OF_FEW
-        trainer = Trainer(matrix, y, dangers, groups, len(target), first + second)
+        trainer: Trainer | ExactTrainer = (
+            ExactTrainer(matrix, y, dangers, len(target))
+            if len(labels) <= FEW
+            else Trainer(matrix, y, dangers, groups, len(target), first + second)
+        )
         trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         known = vectoriser.known(reading)
         confidence = _calibrate(matrix, trainer.weights, labels, ~held_out, library, vectoriser, known)
@@ -170,7 +175,7 @@ def remembered(folded: list[str], lexicon: Lexicon, cache: Path) -> vectors.Read
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (features, lexicon, model, scope, spelling, text, vectors):
+    for module in (exact, features, lexicon, model, scope, spelling, text, vectors):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]

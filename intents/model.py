@@ -47,7 +47,7 @@ class Model:
         columns, values = self._trained(columns, values)
         if not len(columns):
             return 0.0
-        return float(_sigmoid(float(values @ self.alarm[columns]) + RARITY))
+        return float(sigmoid(float(values @ self.alarm[columns]) + RARITY))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """Without the columns that staff's questions added later: nothing was learned for them."""
@@ -109,7 +109,7 @@ class Trainer:
         errors = (error[:, : self._middle], error[:, self._middle :])
         turned = part.T.tocsr()
         gradients = self._both(lambda of_half: turned @ np.ascontiguousarray(of_half), errors)
-        missed = turned @ (_sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
+        missed = turned @ (sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
         squares = self._both(lambda gradient: np.einsum("ij,ij->i", gradient, gradient), gradients)
         self._gathered[0, used] += sum(squares) / error.shape[1]
         self._gathered[1, used] += missed * missed
@@ -133,7 +133,7 @@ def _batches(order: np.random.Generator, rows: Numbers, groups: Numbers, size: i
     return [batches[i] for i in order.permutation(len(batches))]
 
 
-def _sigmoid(x: Any) -> Any:
+def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
