@@ -22,10 +22,7 @@ from rapidfuzz import fuzz, process
 from intents.brain import Brain
 from intents.evaluate import Labelled, evaluate, read_labelled
 from intents.faq import Faq, load
-from intents.features import extract
 from intents.library import Library, Line
-from intents.match import Labels, rank
-from intents.spelling import Speller
 from intents.text import fold
 from intents.understand import Understander
 
@@ -235,13 +232,9 @@ def public_sets() -> None:
 def public(lines: tuple[Line, ...], tests: list[dict[str, str]]) -> str:
     library = Library(tuple(dict.fromkeys(lines)), "public", tuple(sorted({line.label for line in lines})))
     brain = Brain.train(library)
-    vectoriser, mend, labels = brain.model.vectoriser, Speller(brain.counts).mend, Labels(library.labels)
 
     def ranked(text: str) -> tuple[list[str], float]:
-        columns, values, known = vectoriser.vector(extract(fold(text), brain.lexicon.find, mend))
-        dense = vectoriser.dense_gist(columns, values)
-        shares = brain.model.probabilities(columns, values)
-        evidence = rank(shares, labels, lambda label: brain.phrases.likeness(dense, label), known)
+        evidence = brain.evidence(fold(text))
         return [id for id, _ in evidence.topics], brain.confidence.of(evidence.measures())
 
     results = [(row, *ranked(row["text"])) for row in tests]

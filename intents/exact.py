@@ -25,7 +25,9 @@ class ExactTrainer:
         self.weights: Floats = np.zeros((matrix.shape[1], labels), np.float32)
         self.alarm: Floats = np.zeros(matrix.shape[1], np.float32)
 
-    def run(self, rows: Numbers, _epochs: int = 1, progress: Progress = quiet, what: str = "training") -> None:
+    def run(
+        self, rows: Numbers, _epochs: int = 1, progress: Progress = quiet, what: str = "training"
+    ) -> None:
         """Learn from `rows` alone."""
         lines, wanted, alarms = self._matrix[rows], self._targets[rows], self._alarms[rows]
 
@@ -51,14 +53,16 @@ def shares(alike: Floats, errors: Callable[[Floats], Floats], outputs: int, curv
     `alike` holds the products of all lines; `errors` gives the slope of the loss at the logits (both lines x outputs), and
     `curve` is the most that this slope can change with a logit.
     """
-    step = 1 / (curve * _largest(alike) + RIDGE)
-    here = ahead = np.zeros((len(alike), outputs), np.float32)
+    step, ridge = np.float32(1 / (curve * _largest(alike) + RIDGE)), np.float32(RIDGE)
+    here: Floats = np.zeros((len(alike), outputs), np.float32)
+    ahead = here
     run = 0
     for _ in range(STEPS):
-        slope = errors(alike @ ahead) + RIDGE * ahead
-        there = ahead - np.float32(step) * slope
+        slope: Floats = errors(alike @ ahead) + ridge * ahead
+        there: Floats = ahead - step * slope
         run = 0 if float(np.vdot(slope, there - here)) > 0 else run + 1  # too far: start again slowly
-        ahead = there + np.float32(run / (run + 3)) * (there - here)
+        momentum = np.float32(run / (run + 3))
+        ahead = there + momentum * (there - here)
         here = there
     return here
 

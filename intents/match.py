@@ -45,6 +45,7 @@ class Evidence:
     nearest: float  # likeness (0 to 1) of the nearest phrasing of the best topic
     phrase: str  # that phrasing
     corrected: tuple[tuple[str, str], ...] = ()
+    slips: float = 0.0  # share of the words that nobody who wrote the library typed so
 
     def measures(self) -> list[float]:
         """What confidence is computed from; see intents.confidence."""
@@ -61,6 +62,7 @@ class Evidence:
             self.known,
             self.nearest,
             first * self.nearest,
+            self.slips,
         ]
 
 
@@ -205,7 +207,8 @@ class Matcher:
         columns, values, known = self.vectoriser.vector(features)
         nearest = partial(self._nearest, self.vectoriser.dense_gist(columns, values))
         alarming = self.model.alarming(columns, values)
-        return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming)
+        slips = self.speller.slips(words(text.text))
+        return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming, slips)
 
     def signs(self, text: Normalised) -> Evidence:
         """What a part of a message says of danger, by the model alone: the nearest phrasing is not looked for."""
@@ -248,6 +251,7 @@ def rank(
     known: float,
     corrected: tuple[tuple[str, str], ...] = (),
     alarming: float | None = None,
+    slips: float = 0.0,
 ) -> Evidence:
     """Evidence from the probability of each label.
 
@@ -268,4 +272,5 @@ def rank(
         likeness,
         phrase,
         corrected,
+        slips,
     )

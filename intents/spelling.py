@@ -42,6 +42,11 @@ class Speller:
         """The words meant: as typed where they are known or nothing is near."""
         return [word for _, meant in self.changes(tokens) for word in meant]
 
+    def slips(self, tokens: list[str]) -> float:
+        """Share of the words that are not known as they are typed, whether they can be mended or not."""
+        unknown = sum(not (token[0].isdigit() or self._knows(token)) for token in tokens)
+        return unknown / max(1, len(tokens))
+
     def changes(self, tokens: list[str]) -> list[tuple[str, tuple[str, ...]]]:
         """(what was typed, the words meant) in order."""
         found: list[tuple[str, tuple[str, ...]]] = []
