@@ -27,22 +27,34 @@ BLOCK_WEIGHTS = {
     "char": 1.0,
     "cross": 0.6,
     "cjk": 1.0,
+    "cjk3": 1.0,
     "cjkpair": 0.6,
     "edge": 0.3,
     "syllable": 1.0,
     "sylpair": 0.6,
-    "start": 0.5,
+    "spaced": 0.5,
+    "start": 1.0,
     "jamo": 0.8,
     "concept": 0.35,
 }
 _NUMBER = {block: i for i, block in enumerate(BLOCK_WEIGHTS)}
 _BLOCKS = len(BLOCK_WEIGHTS)
+_GROUP = np.arange(_BLOCKS)  # the block with which each is brought to unit length
+_GROUP[_NUMBER["cjk3"]] = _NUMBER["cjk"]
+# About how many characters of Latin, and of other scripts, a feature of each block stands for.
+_LATIN_UNITS = np.array([{"word": 1.0, "char": 1 / 12}.get(block, 0.0) for block in BLOCK_WEIGHTS])
+_OTHER_UNITS = np.array([{"cjk": 1 / 3, "syllable": 1 / 2}.get(block, 0.0) for block in BLOCK_WEIGHTS])
+_LATIN = np.isin(list(BLOCK_WEIGHTS), ("word", "pair", "next", "skip", "char", "cross"))
 _SCALE = np.array(list(BLOCK_WEIGHTS.values()))
-_TO_KNOW = ("word", "cjk", "syllable")  # what share of these is known tells language from gibberish
+_SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
+_TO_KNOW = ("word", "cjk", "cjk3", "syllable")  # what share of these is known tells language from gibberish
 _TELLS_LANGUAGE = np.isin(list(BLOCK_WEIGHTS), _TO_KNOW)
-_TO_FIND = ("word", "next", "cjk", "syllable", "start")  # the gist: enough to find the nearest phrasing
+# The gist: enough to find the nearest phrasing.
+_TO_FIND = ("word", "next", "cjk", "cjk3", "syllable", "start")
 _GIST = np.isin(list(BLOCK_WEIGHTS), _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
+FLAT = 0.5  # exponent of the weights of a small library, where a rare feature is rare by chance
+FAINT = 0.4  # what a run of three characters counts there: few of them will ever be met again
 AT_ONCE = 500  # texts
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
@@ -100,9 +112,13 @@ class Vectoriser:
         )
         spread = np.diff(stands_with.indptr)  # with how many labels each feature stands
         kept = seen >= (RARE if reading.rows >= LARGE else 1)
-        weights = np.log(1 + len(number) / spread[kept]).astype(np.float32)
-        gist = _numbered(_GIST[cells[first[kept]] % _BLOCKS])
-        vectoriser = Vectoriser(index[kept], weights, gist, math.log(1 + len(number)))
+        blocks = cells[first[kept]] % _BLOCKS
+        rarity, faint = (1.0, 1.0) if reading.rows >= LARGE else (FLAT, FAINT)
+        weights = np.log(1 + len(number) / spread[kept]) ** rarity
+        weights = np.where(blocks == _NUMBER["cjk3"], faint * weights, weights).astype(np.float32)
+        gist = _numbered(_GIST[blocks])
+        rarest = math.log(1 + len(number)) ** rarity
+        vectoriser = Vectoriser(index[kept], weights, gist, rarest)
         place = (np.cumsum(kept) - 1)[column]
         known = kept[column]
         return vectoriser, vectoriser._rows(place[known], cells[known], reading.rows)
@@ -130,12 +146,13 @@ class Vectoriser:
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
         known = int((found & telling).sum()) / max(1, int(telling.sum()))
-        columns, blocks = columns[found], blocks[found]
+        columns, blocks = columns[found], _GROUP[blocks[found]]
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
         values = self.weights[columns].astype(np.float64)
         lengths = np.sqrt(np.bincount(blocks, values * values, minlength=_BLOCKS))
-        values *= (_SCALE / np.maximum(lengths, 1e-9))[blocks]
+        scale = _scale(np.bincount(blocks, minlength=_BLOCKS))
+        values *= (scale / np.maximum(lengths, 1e-9))[blocks]
         values /= math.sqrt(float(values @ values))
         return columns.astype(np.int32), values.astype(np.float32), known
 
@@ -185,13 +202,26 @@ class Vectoriser:
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
         values = self.weights[columns].astype(np.float64)
+        cells = cells - cells % _BLOCKS + _GROUP[cells % _BLOCKS]
         lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * _BLOCKS))
-        values *= _SCALE[cells % _BLOCKS] / lengths[cells]
+        counts = np.bincount(cells, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)
+        values *= (_scale(counts).ravel() / np.maximum(lengths, 1e-9))[cells]
         row = cells // _BLOCKS
         values /= np.sqrt(np.bincount(row, values * values, minlength=rows))[row]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
         shape = (rows, self.width)
         return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
+
+
+def _scale(counts: Numbers) -> Numbers:
+    """How much each block may say in a text that has `counts` features of each; or in many, a row each.
+
+    A foreign word in a text of another script speaks for its share of the text, not for half of it.
+    """
+    latin = counts @ _LATIN_UNITS + 1e-9
+    share = np.sqrt(latin / (latin + counts @ _OTHER_UNITS))[..., None]
+    scale: Numbers = _SCALE_OF_OTHERS + share * _SCALE_OF_LATIN
+    return scale
 
 
 def _numbered(chosen: Numbers) -> Ints:
