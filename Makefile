@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# Compiled files save every process of the tests two seconds; git ignores them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run chat test check bench format clean
 .DEFAULT_GOAL := run

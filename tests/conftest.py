@@ -7,8 +7,20 @@ import pytest
 from intents.faq import Faq
 from intents.understand import Understander
 from tests import helpers
-from tests.databases import database_url, postgres_server, postgres_url, store  # noqa: F401 - fixtures
+from tests.databases import (  # noqa: F401 - fixtures
+    database_url,
+    empty_url,
+    postgres_server,
+    postgres_url,
+    quick_folder,
+    sqlite_path,
+    sqlite_store,
+    store,
+)
 from tests.scene import scene, scene_folder  # noqa: F401 - fixtures
+
+if memory := quick_folder():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # where tmp_path lies
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -155,16 +155,8 @@ class Scene:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def scene(store: Store, faq: Faq) -> Scene:
-    return Scene(store, faq)
+def scene(sqlite_store: Store, faq: Faq) -> Scene:
+    return Scene(sqlite_store, faq)
 
 
 async def test_a_picture_from_line_reaches_the_staff_chat_and_the_page(scene: Scene) -> None:
