@@ -1,8 +1,11 @@
 """Fixtures for all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from intents.faq import Faq
 from intents.understand import Understander
@@ -31,6 +34,17 @@ def faq() -> Faq:
 @pytest.fixture(scope="session")
 def understander() -> Understander:
     return helpers.understander()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A test that sets logging up leaves none of it: its stream is closed when it ends."""
+    root, configured = logging.getLogger(), structlog.is_configured()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    if not configured:
+        structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)
