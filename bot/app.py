@@ -26,12 +26,14 @@ from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
 from bot.staff.pictures import Links
+from bot.staff.recall import Recall
 from bot.staff.site import Site
 from bot.store.crypto import load_key
 from bot.store.store import Store, StoreError
 from bot.web import WebServer
 from intents.faq import Faq
-from intents.model import Progress, quiet
+from intents.model import quiet
+from intents.reading import Progress
 
 log = logs.get("app")
 COMMANDS = (
@@ -95,7 +97,7 @@ class App:
         self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
         self.store = Store.open(settings.database_url.get_secret_value(), key)
         self.store.upgrade()
-        self.webchat = WebChat(clock)
+        self.webchat = WebChat(clock, Recall(self.store, clock))
         self.channels: dict[str, Channel] = {self.webchat.name: self.webchat}
         telegram = self._telegram(key)
         if telegram:

@@ -11,7 +11,8 @@ import watchfiles
 
 from bot import logs
 from intents.faq import Faq, FaqProblems, load
-from intents.model import Progress, quiet
+from intents.model import quiet
+from intents.reading import Progress
 from intents.strict_yaml import MAX_BYTES
 from intents.understand import Understander
 

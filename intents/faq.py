@@ -10,7 +10,7 @@ import string
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -362,6 +362,13 @@ def _name(path: Path) -> str:
     return words or "the file"
 
 
+def _in_words(path: Path, file: FaqFile) -> str:
+    """The same with an entry's id in place of its number, as staff know it."""
+    if path[0] == "entries" and isinstance(path[1], int):
+        return f"{file.entries[path[1]].id}.{_name(path[2:])}"
+    return _name(path)
+
+
 def _siblings(path: Path) -> list[str]:
     """The keys allowed where `path` stands, found by walking the models; empty when they are free."""
     model: Any = FaqFile
@@ -415,7 +422,7 @@ def _every_language(file: FaqFile, document: Document) -> Iterator[Problem]:
             if language not in texts and path[-1] != "examples":
                 yield Problem(
                     *document.place(path),
-                    f'{_name(path)} has no text in "{language}", which the clinic lists',
+                    f'{_in_words(path, file)} has no text in "{language}", which the clinic lists',
                 )
 
 
@@ -431,7 +438,7 @@ def _placeholders(file: FaqFile, document: Document) -> Iterator[Problem]:
                 for name in sorted(names - allowed):
                     yield Problem(
                         *document.place((*path, language)),
-                        f'{_name((*path, language))}: the placeholder "{name}" is not known here; '
+                        f'{_in_words((*path, language), file)}: the placeholder "{name}" is not known here; '
                         f"allowed: {', '.join('{' + a + '}' for a in sorted(allowed))}",
                     )
 
@@ -501,10 +508,16 @@ def _windows(file: FaqFile, document: Document) -> Iterator[Problem]:
             )
 
 
-def _clinic(file: FaqFile, document: Document) -> Iterator[Problem]:
+@cache
+def _zones() -> set[str]:
+    """The zones of this machine: 600 files, looked at once."""
     import zoneinfo
 
-    if file.clinic.timezone not in zoneinfo.available_timezones():
+    return zoneinfo.available_timezones()
+
+
+def _clinic(file: FaqFile, document: Document) -> Iterator[Problem]:
+    if file.clinic.timezone not in _zones():
         at = document.place(("clinic", "timezone"))
         yield Problem(
             *at, f'clinic.timezone: "{file.clinic.timezone}" is no zone; write one such as "Asia/Tokyo"'

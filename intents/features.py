@@ -8,11 +8,12 @@ brought to unit length before it is weighed.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 from intents import scope
 
-_LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f]+(?:'[a-z]+)?|\d+(?:[.,]\d+)?")
+LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f]+(?:'[a-z]+)?|\d+(?:[.,]\d+)?")
 _CJK = re.compile(r"[\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _HANGUL = re.compile(r"[\u3131-\u318e\uac00-\ud7a3]+")
 _SYMBOL = re.compile(r"[\u2190-\u2bff\U0001f000-\U0001faff]")
@@ -24,7 +25,6 @@ _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈ�
 PAIRED = 20  # distinct characters of a message that are paired with each other
 Features = dict[str, list[str]]
 Find = Callable[[str], list[str]]
-Mend = Callable[[list[str]], list[str]]
 
 
 def _nothing(_text: str) -> list[str]:
@@ -33,9 +33,10 @@ def _nothing(_text: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The Latin words and numbers of folded text."""
-    return _LATIN_WORD.findall(text)
+    return LATIN_WORD.findall(text)
 
 
+@lru_cache(20_000)
 def stem(word: str) -> str:
     """A light English stem: enough to join swell, swells, swelling; never shorter than three letters."""
     word = word.replace("'", "")
@@ -70,21 +71,21 @@ def _grams(run: str, low: int, high: int) -> list[str]:
     return [run[i : i + n] for n in range(low, high + 1) for i in range(len(run) - n + 1)]
 
 
-def extract(text: str, find: Find = _nothing, mend: Mend = list) -> Features:
+def extract(text: str, find: Find = _nothing) -> Features:
     """The features of folded text by block (the blocks are those of vectors.BLOCK_WEIGHTS), what is denied apart.
 
-    `find` names the concepts in a text (see intents.lexicon), `mend` repairs mistyped Latin words (see intents.spelling).
+    `find` names the concepts in a text (see intents.lexicon). Slips are mended before (see intents.spelling).
     """
     asserted, denied = scope.split(text)
-    features = _extract(asserted, find, mend)
+    features = _extract(asserted, find)
     if denied:
-        for block, items in _extract(denied, find, mend).items():
+        for block, items in _extract(denied, find).items():
             features.setdefault(block, []).extend("¬" + item for item in items)
     return features
 
 
-def _extract(text: str, find: Find, mend: Mend) -> Features:
-    features = _latin(mend(words(text)))
+def _extract(text: str, find: Find) -> Features:
+    features = _latin(words(text))
     features["word"] = [*features.get("word", ()), *_SYMBOL.findall(text)]
     if _CJK.search(text):
         features |= _han_and_kana("".join(_CJK.findall(text)))

@@ -20,6 +20,8 @@ MARKERS = ("hypothetical", "denied", "past")
 Markers = dict[str, dict[str, tuple[str, ...]]]
 _WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
 _UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
+_LETTER = re.compile("[a-z0-9]")
+Lengths = dict[str, list[int]]  # first two characters -> lengths of the words that begin so, longest first
 LONGEST_PHRASE = 4  # words of a phrase in spaced languages
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -30,8 +32,10 @@ class Lexicon:
 
     concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
     markers: Markers  # language -> kind of marker -> folded words
-    lengths: dict[str, tuple[int, ...]]  # first character -> lengths of unspaced words, longest first
-    patterns: dict[str, dict[str, re.Pattern[str]]]
+    lengths: Lengths  # of the unspaced words among the concepts
+    marked: dict[
+        str, tuple[dict[str, frozenset[str]], Lengths]
+    ]  # language -> its markers' kinds, and lengths
 
     @staticmethod
     def load(folder: Path = FOLDER) -> "Lexicon":
@@ -55,13 +59,10 @@ class Lexicon:
         return Lexicon.of(concepts, markers)
 
     @staticmethod
-    def of(concepts: dict[str, str], markers: Markers) -> "Lexicon":
-        """From words that are folded already."""
-        patterns = {
-            language: {kind: _any_of(forms) for kind, forms in kinds.items()}
-            for language, kinds in markers.items()
-        }
-        return Lexicon(concepts, markers, _lengths(concepts), patterns)
+    def of(concepts: dict[str, str], markers: Markers, lengths: Lengths | None = None) -> "Lexicon":
+        """From words that are folded already; `lengths` where they are known from before."""
+        unspaced = lengths or _lengths(word for word in concepts if _UNSPACED.search(word))
+        return Lexicon(concepts, markers, unspaced, {lang: _kinds(forms) for lang, forms in markers.items()})
 
     def find(self, text: str) -> list[str]:
         """The concepts that folded `text` names; where words overlap, the longest from the left."""
@@ -85,7 +86,7 @@ class Lexicon:
     def _unspaced(self, run: str) -> list[str]:
         found, at = [], 0
         while at < len(run):
-            for size in self.lengths.get(run[at], ()):
+            for size in self.lengths.get(run[at : at + 2]) or self.lengths.get(run[at], []):
                 concept = self.concepts.get(run[at : at + size])
                 if concept:
                     found.append(concept)
@@ -95,9 +96,25 @@ class Lexicon:
         return found
 
     def marks(self, text: str, language: str) -> frozenset[str]:
-        """Which kinds of markers of `language` folded `text` holds. What marks a question in one is part of a word in another."""
-        patterns = self.patterns.get(language, {})
-        return frozenset(kind for kind, pattern in patterns.items() if pattern.search(text))
+        """Which kinds of markers of `language` folded `text` holds: whole words where words are spaced, anywhere else.
+
+        What marks a question in one language is part of a word in another.
+        """
+        kinds, lengths = self.marked.get(language, ({}, {}))
+        found: set[str] = set()
+        for at in range(len(text)):
+            for size in lengths.get(text[at : at + 2]) or lengths.get(text[at], []):
+                kind = kinds.get(text[at : at + size])
+                if kind and not kind <= found and _is_whole(text, at, at + size):
+                    found |= kind
+        return frozenset(found)
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether no letter or figure goes on before or after a Latin word."""
+    if not _WORD.match(text[start]):
+        return True
+    return not (start and _LETTER.match(text[start - 1])) and not _LETTER.match(text[end : end + 1])
 
 
 def _written(form: str) -> str:
@@ -105,21 +122,23 @@ def _written(form: str) -> str:
     return form.replace(" ", "") if _UNSPACED.search(form) else form
 
 
-def _lengths(concepts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+def _lengths(words: Iterable[str]) -> Lengths:
+    """Words of one character count for every pair that begins with it."""
     sizes: dict[str, set[int]] = {}
-    for word in concepts:
-        if _UNSPACED.search(word):
-            sizes.setdefault(word[0], set()).add(len(word))
-    return {first: tuple(sorted(found, reverse=True)) for first, found in sizes.items()}
+    for word in words:
+        sizes.setdefault(word[:2], set()).add(len(word))
+    for start in sizes:
+        sizes[start] |= sizes.get(start[0], set())
+    return {start: sorted(found, reverse=True) for start, found in sizes.items()}
 
 
-def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Whole words where words are spaced, anywhere else."""
-    ordered = sorted(set(words), key=lambda word: (-len(word), word))
-    parts = [
-        rf"(?<![a-z0-9]){re.escape(w)}(?![a-z0-9])" if _WORD.match(w) else re.escape(w) for w in ordered if w
-    ]
-    return re.compile("|".join(parts) if parts else r"(?!)")
+def _kinds(markers: dict[str, tuple[str, ...]]) -> tuple[dict[str, frozenset[str]], Lengths]:
+    kinds: dict[str, frozenset[str]] = {}
+    for kind, forms in markers.items():
+        for form in forms:
+            kinds[form] = kinds.get(form, frozenset()) | {kind}
+    kinds.pop("", None)
+    return kinds, _lengths(kinds)
 
 
 def version(folder: Path = FOLDER) -> bytes:

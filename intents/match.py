@@ -6,8 +6,7 @@ outweigh, and work the moment the file is saved), and the nearest known phrasing
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,9 +16,10 @@ from intents.features import Features, extract, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
-from intents.spelling import Speller
+from intents.reading import Hashes, Reading
+from intents.spelling import Changes, Speller, Usage
 from intents.text import Normalised, fold
-from intents.vectors import Floats, Ints, Reading
+from intents.vectors import Floats, Gist, Ints, Vectoriser
 
 # Asking for one of the bot's services is asking about its topic.
 SERVICE_TOPICS = {
@@ -28,7 +28,7 @@ SERVICE_TOPICS = {
     "person": "contact_clinic", "book": "book_consultation",
 }  # fmt: skip
 STAFF_WEIGHT = 14.0  # how many logits an exact question of the staff adds
-STAFF_FLOOR = 0.5  # likeness below which a staff question says nothing
+STAFF_FLOOR = 0.55  # likeness below which a staff question says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Evidence:
     known: float  # share of the text's features that the vocabulary knows
     nearest: float  # likeness (0 to 1) of the nearest phrasing of the best topic
     phrase: str  # that phrasing
-    corrected: tuple[tuple[str, str], ...] = ()
+    corrected: Changes = ()
     slips: float = 0.0  # share of the words that nobody who wrote the library typed so
 
     def measures(self) -> list[float]:
@@ -66,6 +66,14 @@ class Evidence:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class SignEvidence:
+    """What a part of a message says of danger; the fields are those of `Evidence`."""
+
+    signs: dict[str, float]
+    danger: float
+
+
 def _trust(known: float) -> float:
     """How far an opinion on danger counts when only `known` of the text is known: letters of gibberish alarm nobody."""
     return 0.3 + 0.7 * min(1.0, known / 0.25)
@@ -81,8 +89,9 @@ class PhraseIndex:
     """The gists of phrasings as unit vectors, rows of one label together."""
 
     matrix: sp.csr_matrix
-    texts: list[str]
+    texts: Sequence[str]
     spans: dict[str, tuple[int, int]]
+    _blocks: dict[str, "_Block"] = field(default_factory=dict, repr=False)  # by label, once asked for
 
     @staticmethod
     def of(matrix: sp.csr_matrix, texts: list[str], labels: list[str]) -> "PhraseIndex":
@@ -95,45 +104,95 @@ class PhraseIndex:
     def items(self) -> Iterator[tuple[str, str]]:
         """(label, phrasing) of every row."""
         for label, (start, end) in self.spans.items():
-            for text in self.texts[start:end]:
-                yield label, text
+            for i in range(start, end):
+                yield label, self.texts[i]
 
-    def likeness(self, dense: Floats, label: str) -> tuple[float, str]:
-        """(cosine, text) of the phrasing of `label` nearest to the gist spread out in `dense`."""
+    def nearest(self, gist: Gist, label: str) -> tuple[float, str]:
+        """(cosine, text) of the phrasing of `label` nearest to `gist`."""
         start, end = self.spans.get(label, (0, 0))
         if start == end:
             return 0.0, ""
-        a, b = self.matrix.indptr[start], self.matrix.indptr[end]
-        products = self.matrix.data[a:b] * dense[self.matrix.indices[a:b]]
-        sums = np.add.reduceat(np.append(products, np.float32(0)), self.matrix.indptr[start:end] - a)
-        best = int(sums.argmax())
-        return float(sums[best]), self.texts[start + best]
+        if label not in self._blocks:
+            self._blocks[label] = _Block.of(self.matrix, start, end)
+        cosines = self._blocks[label].cosines(gist)
+        best = int(cosines.argmax())
+        return float(cosines[best]), self.texts[start + best]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some rows, their columns numbered anew: they share few, and a short vector stays close to the processor."""
+
+    columns: Ints  # that these rows have, in order
+    rows: sp.csr_matrix
+
+    @staticmethod
+    def of(matrix: sp.csr_matrix, start: int, end: int) -> "_Block":
+        a, b = matrix.indptr[start], matrix.indptr[end]
+        columns, local = np.unique(matrix.indices[a:b], return_inverse=True)
+        parts = matrix.data[a:b], local.astype(np.int32), matrix.indptr[start : end + 1] - a
+        return _Block(columns, sp.csr_matrix(parts, shape=(end - start, len(columns))))
+
+    def cosines(self, gist: Gist) -> Floats:
+        dense = np.zeros(len(self.columns), np.float32)
+        places = np.searchsorted(self.columns, gist[0])
+        places[places == len(self.columns)] = 0
+        shared = self.columns[places] == gist[0]
+        dense[places[shared]] = gist[1][shared]
+        cosines: Floats = self.rows @ dense
+        return cosines
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The staff's own questions as they are compared."""
+
+    words: frozenset[str]  # Latin ones: no slips, even when the library does not know them
+    extra: Hashes  # features that only they have
+    gists: sp.csr_matrix  # a row a question
+
+    @staticmethod
+    def of(folded: Sequence[str], lexicon: Lexicon, vectoriser: Vectoriser) -> "Questions":
+        reading = Reading.of(extract(text, lexicon.find) for text in folded)
+        extra = vectoriser.unknown(reading)
+        wider = vectoriser.extended(extra)
+        known = frozenset(word for text in folded for word in words(text))
+        return Questions(known, extra, wider.gist_of(wider.matrix(reading)))
 
 
 class StaffIndex:
     """The staff's own questions. Looked up by feature, so that a message costs what it shares with them, not all of them."""
 
-    def __init__(
-        self, matrix: sp.csr_matrix, spans: dict[str, tuple[int, int]], labels: dict[str, int]
-    ) -> None:
-        self._columns = sp.csc_matrix(matrix)
-        self._rows = matrix.shape[0]
-        self._starts = np.array([start for start, _ in spans.values()], np.intp)
-        self._labels = np.array([labels[name] for name in spans], np.intp)
+    def __init__(self, phrases: PhraseIndex, labels: Mapping[str, int]) -> None:
+        self.phrases = phrases
+        self._columns = sp.csc_matrix(phrases.matrix)
+        self._starts = np.array([start for start, _ in phrases.spans.values()], np.intp)
+        self._labels = np.array([labels[name] for name in phrases.spans], np.int32)
 
-    def boosts(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
-        """(labels, logits to add) of the labels that have a question much like the text."""
-        if not self._rows:
-            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    def cosines(self, gist: Gist) -> Floats:
+        """Likeness of every question to `gist`."""
+        columns, values = gist
         starts, ends = self._columns.indptr[columns], self._columns.indptr[columns + 1]
         sizes = ends - starts
         at = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
         shared = self._columns.data[at] * np.repeat(values, sizes)
-        likeness = np.bincount(self._columns.indices[at], shared, minlength=self._rows)
-        best = np.maximum.reduceat(likeness, self._starts)
+        cosines = np.bincount(self._columns.indices[at], shared, minlength=self._columns.shape[0])
+        return cosines.astype(np.float32)
+
+    def boosts(self, cosines: Floats) -> tuple[Ints, Floats]:
+        """(labels, logits to add) of the labels that have a question much like the text."""
+        best = np.maximum.reduceat(cosines, self._starts) if len(cosines) else cosines
         near = np.flatnonzero(best > STAFF_FLOOR)
         closeness = ((best[near] - STAFF_FLOOR) / (1 - STAFF_FLOOR)) ** 2
-        return self._labels[near].astype(np.int32), (STAFF_WEIGHT * closeness).astype(np.float32)
+        return self._labels[near], (STAFF_WEIGHT * closeness).astype(np.float32)
+
+    def nearest(self, cosines: Floats, label: str) -> tuple[float, str]:
+        """(cosine, text) of the nearest question of `label`."""
+        start, end = self.phrases.spans.get(label, (0, 0))
+        if start == end:
+            return 0.0, ""
+        best = start + int(cosines[start:end].argmax())
+        return float(cosines[best]), self.phrases.texts[best]
 
 
 class Labels:
@@ -171,55 +230,57 @@ class Matcher:
     def __init__(
         self,
         model: Model,
-        counted: Mapping[str, int],
+        usage: Usage,
         lexicon: Lexicon,
         library: PhraseIndex,
         faq: Faq,
-        read: Callable[[list[str]], Reading] | None = None,
+        read: Callable[[list[str]], Questions] | None = None,
     ) -> None:
-        """`read` reads the staff's folded questions, if it is known already how (see brain.remembered)."""
+        """`read` reads the staff's questions, if it is known already how (see brain.remembered)."""
         self.model, self.lexicon, self.library = model, lexicon, library
-        questions = sorted(_questions(faq))
-        folded = [fold(text) for _, text in questions]
-        # The staff's own words are no slips, even when the library does not know them.
-        self.speller = Speller(counted, {word for text in folded for word in words(text)})
-        reading = (read or self.read)(folded)
-        self.vectoriser = model.vectoriser.extended(reading)
-        matrix = self.vectoriser.matrix(reading)
-        labels = [label for label, _ in questions]
-        self.staff = PhraseIndex.of(self.vectoriser.gist_of(matrix), [text for _, text in questions], labels)
-        new = [name for name in self.staff.spans if name not in model.labels]
+        ordered = sorted(_questions(faq))
+        labels, texts = [label for label, _ in ordered], [text for _, text in ordered]
+        questions = read(texts) if read else Questions.of([fold(t) for t in texts], lexicon, model.vectoriser)
+        self.speller = Speller(usage, questions.words)
+        self.vectoriser = model.vectoriser.extended(questions.extra)
+        staff = PhraseIndex.of(questions.gists, texts, labels)
+        new = [name for name in staff.spans if name not in model.labels]
         self.labels = Labels([*model.labels, *new], faq.entries)
-        self._staff = StaffIndex(matrix, self.staff.spans, self.labels.number)
+        self.staff = StaffIndex(staff, self.labels.number)
 
-    def read(self, folded: list[str]) -> Reading:
-        return Reading.of(extract(text, self.lexicon.find) for text in folded)
-
-    def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        """(the features of the text, what was mended in it)."""
-        changes = self.speller.changes(words(text.text))
-        mended = tuple((typed, " ".join(meant)) for typed, meant in changes if (typed,) != meant)
-        return extract(text.text, self.lexicon.find, self.speller.mend), mended
+    def features(self, text: Normalised) -> tuple[Features, Changes, float]:
+        """(the features of the text, what was mended in it, the share of its words that nobody typed so)."""
+        mended, changes, slips = self.speller.read(text.text)
+        return extract(mended, self.lexicon.find), changes, slips
 
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""
-        features, corrected = self.features(text)
+        features, corrected, slips = self.features(text)
         columns, values, known = self.vectoriser.vector(features)
-        nearest = partial(self._nearest, self.vectoriser.dense_gist(columns, values))
-        alarming = self.model.alarming(columns, values)
-        slips = self.speller.slips(words(text.text))
-        return rank(self._shares(columns, values), self.labels, nearest, known, corrected, alarming, slips)
+        gist = self.vectoriser.gist_vector(columns, values)
+        cosines = self.staff.cosines(gist)
 
-    def signs(self, text: Normalised) -> Evidence:
-        """What a part of a message says of danger, by the model alone: the nearest phrasing is not looked for."""
-        columns, values, known = self.vectoriser.vector(self.features(text)[0])
-        alarming = self.model.alarming(columns, values)
-        return rank(self._learned(columns, values), self.labels, lambda _: (0.0, ""), known, (), alarming)
+        def nearest(label: str) -> tuple[float, str]:
+            return max(self.library.nearest(gist, label), self.staff.nearest(cosines, label))
 
-    def _shares(self, columns: Ints, values: Floats) -> Floats:
+        shares = self._boosted(self._learned(columns, values), cosines)
+        alarming = self.model.alarming(columns, values)
+        return rank(shares, self.labels, nearest, known, corrected, alarming, slips)
+
+    def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
+        """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
+        reading = Reading.of(extract(self.speller.mend(text.text)[0], self.lexicon.find) for text in texts)
+        matrix, known = self.vectoriser.matrix(reading), self.vectoriser.known(reading)
+        ends = zip(matrix.indptr, matrix.indptr[1:], known, strict=False)
+        return [self._sign(matrix.indices[a:b], matrix.data[a:b], float(share)) for a, b, share in ends]
+
+    def _sign(self, columns: Ints, values: Floats, known: float) -> SignEvidence:
+        alarming = self.model.alarming(columns, values)
+        return danger_of(self.model.probabilities(columns, values), self.labels, known, alarming)
+
+    def _boosted(self, shares: Floats, cosines: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
-        shares = self._learned(columns, values)
-        labels, boosts = self._staff.boosts(columns, values)
+        labels, boosts = self.staff.boosts(cosines)
         if not len(labels):
             return shares
         floor = np.where(boosts > 1, np.float32(1e-4), np.float32(0))
@@ -228,12 +289,10 @@ class Matcher:
         return result
 
     def _learned(self, columns: Ints, values: Floats) -> Floats:
+        """Probability of each label by what was learned; of labels that only staff have, the least."""
         learned = self.model.probabilities(columns, values)
         new = np.full(len(self.labels.names) - len(learned), learned.min(), np.float32)
         return np.concatenate([learned, new])
-
-    def _nearest(self, dense: Floats, label: str) -> tuple[float, str]:
-        return max(self.library.likeness(dense, label), self.staff.likeness(dense, label))
 
 
 def _questions(faq: Faq) -> Iterator[tuple[str, str]]:
@@ -249,7 +308,7 @@ def rank(
     labels: Labels,
     nearest: Callable[[str], tuple[float, str]],
     known: float,
-    corrected: tuple[tuple[str, str], ...] = (),
+    corrected: Changes = (),
     alarming: float | None = None,
     slips: float = 0.0,
 ) -> Evidence:
@@ -257,20 +316,26 @@ def rank(
 
     `alarming` is the second opinion on danger; without it the signs' own probabilities stand alone.
     """
-    signs = {name: float(shares[i]) for name, i in labels.signs}
-    reported = sum(signs.values())
+    of_signs = danger_of(shares, labels, known, alarming)
     topics = labels.best_topics(shares)
     likeness, phrase = nearest(topics[0][0]) if topics else (0.0, "")
     return Evidence(
         topics,
-        signs,
+        of_signs.signs,
         {name: float(shares[i]) for name, i in labels.small_talk},
         {name: float(shares[i]) for name, i in labels.services},
         0.0 if labels.elsewhere is None else float(shares[labels.elsewhere]),
-        _trust(known) * (reported if alarming is None else (reported + alarming) / 2),
+        of_signs.danger,
         known,
         likeness,
         phrase,
         corrected,
         slips,
     )
+
+
+def danger_of(shares: Floats, labels: Labels, known: float, alarming: float | None) -> SignEvidence:
+    """What the probability of each label and the second opinion say of danger."""
+    signs = {name: float(shares[i]) for name, i in labels.signs if i < len(shares)}
+    reported = sum(signs.values())
+    return SignEvidence(signs, _trust(known) * (reported if alarming is None else (reported + alarming) / 2))

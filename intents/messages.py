@@ -46,6 +46,9 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "btn_privacy": (), "btn_data": (), "btn_pair": (), "btn_delete": (), "btn_language": (), "btn_yes": (), "btn_no": (),
     "btn_agree": (), "btn_decline": (), "btn_none": (), "btn_source": (), "btn_helpful": (),
     "btn_not_helpful": (), "btn_cancel": (), "btn_help": (), "btn_today": (), "btn_yesterday": (), "btn_book": (),
+    # the clinic's own chat page
+    "page_online": (), "page_offline": (), "page_type": (), "page_send": (), "page_talk": (), "page_photo": (),
+    "page_photo_mine": (), "page_photo_clinic": (), "page_photo_gone": (), "page_photo_odd": (), "page_photo_failed": (),
     # answers to a check-in
     "btn_pain_none": (), "btn_pain_mild": (), "btn_pain_moderate": (), "btn_pain_severe": (),
     "btn_swelling_better": (), "btn_swelling_same": (), "btn_swelling_worse": (), "btn_swelling_much_worse": (),

@@ -1,5 +1,6 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
+import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents.vectors import Floats, Ints, Numbers, Vectoriser
+from intents.reading import Numbers, Progress
+from intents.vectors import Floats, Ints, Vectoriser
 
-BATCH = 512  # of a large library; a small one learns better in smaller steps
-RATE = 0.3
+BATCH = 1024  # of a large library; a small one learns better in smaller steps
+RATE = 0.35
 ALARM_RATE = 2.0
 RARITY = -1.5  # log odds of danger in a text of which nothing is known: about one line in six reports one
-Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
+Bytes = np.ndarray[tuple[int, int], np.dtype[np.int8]]
 
 
 def quiet(_what: str, _share: float) -> None:
@@ -23,21 +25,26 @@ def quiet(_what: str, _share: float) -> None:
 
 @dataclass
 class Model:
-    """`weights` has a row a feature and a column a label, as float16: reading a few hundred rows is all a message costs."""
+    """`weights` has a row a feature and a column a label, in steps of the row's `scales`: a byte each, for reading a few hundred
+    rows is all that a message costs."""
 
     labels: tuple[str, ...]
     vectoriser: Vectoriser
-    weights: np.ndarray[tuple[int, int], np.dtype[np.float16]]
+    weights: Bytes
+    scales: Floats
     alarm: Floats  # a feature's weight in the second opinion: does the text report any danger?
+
+    @staticmethod
+    def of(labels: tuple[str, ...], vectoriser: Vectoriser, weights: Floats, alarm: Floats) -> "Model":
+        """From weights as they were learned."""
+        scales = np.maximum(weights.max(1), -weights.min(1)) / 127
+        steps = weights / np.maximum(scales, 1e-12)[:, None]
+        return Model(labels, vectoriser, np.rint(steps, steps).astype(np.int8), scales, alarm)
 
     def probabilities(self, columns: Ints, values: Floats) -> Floats:
         """Probability of each label for one vector; columns that were added later say nothing here."""
         columns, values = self._trained(columns, values)
-        logits = (
-            values @ self.weights[columns].astype(np.float32)
-            if len(columns)
-            else np.zeros(len(self.labels), np.float32)
-        )
+        logits = (values * self.scales[columns]) @ self.weights[columns].astype(np.float32)
         powers = np.exp(logits - logits.max())
         result: Floats = powers / powers.sum()
         return result
@@ -47,7 +54,7 @@ class Model:
         columns, values = self._trained(columns, values)
         if not len(columns):
             return 0.0
-        return float(sigmoid(float(values @ self.alarm[columns]) + RARITY))
+        return 1 / (1 + math.exp(-float(values @ self.alarm[columns]) - RARITY))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """Without the columns that staff's questions added later: nothing was learned for them."""
@@ -60,8 +67,9 @@ class Trainer:
 
     `matrix` has a row a line; `targets` are numbers of labels, `alarms` 1.0 where the line reports a danger; a batch holds
     lines of one of the `groups` (languages): they share few features, so a mixed batch is several small ones that cost more.
-    The same input gives the same weights: the order is seeded. The step shrinks to zero over `epochs` in all. The labels are
-    learned in two halves, each in a thread of its own, for numpy and scipy let both cores work.
+    The same input gives the same weights: the order is seeded. The step shrinks to zero over `epochs` in all. A line that was
+    missed by no more than `enough` when it was last seen is left out: it has little to teach. The labels are learned in two
+    halves, each in a thread of its own, for numpy and scipy let both cores work.
     """
 
     def __init__(
@@ -72,7 +80,10 @@ class Trainer:
         groups: Numbers,
         labels: int,
         epochs: int,
+        enough: float = 0.0,
     ) -> None:
+        self._missed, self._enough = np.full(matrix.shape[0], np.inf), enough
+        self._column = np.zeros(matrix.shape[1], np.int32)  # of a feature's, its number in the present batch
         self._matrix, self._targets, self._alarms, self._groups = matrix, targets, alarms, groups
         self._epochs, self._done = epochs, 0
         middle = labels // 2
@@ -92,24 +103,25 @@ class Trainer:
         """Go over `rows` so many times; may be called again with others."""
         for epoch in range(epochs):
             step = RATE * (1 - self._done / self._epochs)
-            batches = _batches(self._order, rows, self._groups, self._size)
+            worth = rows[self._missed[rows] > self._enough]
+            batches = _batches(self._order, worth, self._groups, self._size)
             for i, batch in enumerate(batches):
                 self._learn(batch, step)
                 progress(what, (epoch + i / len(batches)) / epochs)
             self._done += 1
 
     def _learn(self, batch: Numbers, step: float) -> None:
-        rows = self._matrix[batch]
-        used, local = np.unique(rows.indices, return_inverse=True)
-        part = sp.csr_matrix((rows.data, local, rows.indptr), shape=(len(batch), len(used)))
+        used, part = self._part(batch)
         # Gathered once and written back once: memory is what training costs.
         halves, alarm = self._both(lambda half: half[used], self._halves), self.alarm[used]
         error = softmax(np.hstack(self._both(lambda weights: part @ weights, halves)))
         error[np.arange(len(batch)), self._targets[batch]] -= 1
+        false = (sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
+        self._missed[batch] = np.maximum(np.abs(error).max(1), np.abs(false))
         errors = (error[:, : self._middle], error[:, self._middle :])
         turned = part.T.tocsr()
         gradients = self._both(lambda of_half: turned @ np.ascontiguousarray(of_half), errors)
-        missed = turned @ (sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
+        missed = turned @ false
         squares = self._both(lambda gradient: np.einsum("ij,ij->i", gradient, gradient), gradients)
         self._gathered[0, used] += sum(squares) / error.shape[1]
         self._gathered[1, used] += missed * missed
@@ -120,6 +132,16 @@ class Trainer:
 
         self._both(update, (0, 1))
         self.alarm[used] = alarm - ALARM_RATE * step * missed / np.sqrt(self._gathered[1, used])
+
+    def _part(self, batch: Numbers) -> tuple[Numbers, sp.csr_matrix]:
+        """(the features that these lines have, the lines with only these as columns)."""
+        rows = self._matrix[batch]
+        marked = np.zeros(len(self._column), bool)
+        marked[rows.indices] = True
+        used = np.flatnonzero(marked)
+        self._column[used] = np.arange(len(used))
+        shape = (len(batch), len(used))
+        return used, sp.csr_matrix((rows.data, self._column[rows.indices], rows.indptr), shape=shape)
 
     def _both(self, work: Callable[[Any], Any], halves: Iterable[Any]) -> list[Any]:
         return list(self._threads.map(work, halves))

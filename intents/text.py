@@ -4,14 +4,13 @@ Normalisation folds what carries no meaning (width, case, kana, Traditional/Simp
 does: digits, marks of scripts that need them, and emoji, which patients use as words.
 """
 
+import json
 import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-
-import opencc
+from pathlib import Path
 
 MAX_LENGTH = 4096
 HAN = r"\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
@@ -52,19 +51,17 @@ class Normalised:
         return Normalised(self.raw, self.text, language, language == "zh" and is_traditional(self.raw))
 
 
+HAN_TABLE = Path(__file__).with_name(
+    "han.json"
+)  # from OpenCC, whose own tables take a quarter of a second to load
+
+
 @cache
 def _tables() -> tuple[dict[int, str], frozenset[str], frozenset[str]]:
-    """Character tables from OpenCC: Traditional -> Simplified, and the characters only one of the two scripts uses."""
-    to_simple: Any = opencc.OpenCC("t2s")
-    to_traditional: Any = opencc.OpenCC("s2t")
-    han = "".join(chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)))
-    lines = "\n".join(han)  # one call for all characters
-    simple = {
-        a: b for a, b in zip(han, to_simple.convert(lines).split("\n"), strict=True) if a != b and len(b) == 1
-    }
-    pairs = zip(han, to_traditional.convert(lines).split("\n"), strict=True)
-    only_simplified = frozenset(a for a, b in pairs if a != b and a not in simple)
-    return {ord(a): b for a, b in simple.items()}, frozenset(simple), only_simplified
+    """Traditional -> Simplified character, and the characters that only one of the two scripts uses."""
+    table = json.loads(HAN_TABLE.read_bytes())
+    simple = dict(zip(map(ord, table["traditional"]), table["simplified"], strict=True))
+    return simple, frozenset(table["traditional"]), frozenset(table["only_simplified"])
 
 
 # NFKC turns the jamo of "ㅠㅠ" and "ㅋㅋ" into letters of syllables; turned back, they stay what was typed.

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 
 from intents.lexicon import Lexicon
-from intents.match import Evidence
+from intents.match import Evidence, SignEvidence
 from intents.text import Normalised
 
-ALARM = 0.22  # probability of danger from which a plain statement raises the alarm
-ALARM_MARKED = 0.32  # the same where words make it a question, a denial or a memory
+ALARM = 0.26  # probability of danger from which a plain statement raises the alarm
+ALARM_MARKED = 0.37  # the same where words make it a question, a denial or a memory
 CLEAR = 0.1  # share that one sign has by itself; below STRONG, less is a vague unease about everything
-STRONG = 0.4  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
+STRONG = 0.34  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
 PART_ALARM = 0.6  # the same three for one sentence of several: alone it lacks what the others make clear
 PART_ALARM_MARKED = 0.8
 PART_CLEAR = 0.4
@@ -51,16 +51,16 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     return Verdict(None, (why,))
 
 
-def judge_part(part: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
+def judge_part(part: Normalised, evidence: SignEvidence, lexicon: Lexicon) -> Verdict:
     """Weigh one sentence of a message that is no report as a whole."""
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
+    if evidence.danger < PART_ALARM or share < PART_CLEAR:
+        return Verdict(None)
     alarm = PART_ALARM_MARKED if lexicon.marks(part.text, part.language) else PART_ALARM
-    if evidence.danger >= alarm and share >= PART_CLEAR:
-        return Verdict(
-            sign,
-            (f"danger {evidence.danger:.2f} in one sentence (alarm from {alarm:.2f}): {sign} {share:.2f}",),
-        )
-    return Verdict(None)
+    if evidence.danger < alarm:
+        return Verdict(None)
+    why = f"danger {evidence.danger:.2f} in one sentence (alarm from {alarm:.2f}): {sign} {share:.2f}"
+    return Verdict(sign, (why,))
 
 
 def has_fever_temperature(text: str) -> bool:

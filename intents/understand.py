@@ -12,11 +12,13 @@ from typing import cast
 from intents import scope, triage
 from intents.brain import Brain, load_or_train, remembered
 from intents.faq import URGENCIES, Faq, Urgency
+from intents.features import words
 from intents.keyboard import from_english_layout
 from intents.library import Library
 from intents.match import Evidence, Matcher
-from intents.model import Progress, quiet
-from intents.text import Normalised, fold, normalise
+from intents.model import quiet
+from intents.reading import Progress
+from intents.text import Normalised, normalise
 from intents.types import Match, Service, Understanding
 
 ANSWER = 0.55  # confidence from which one answer is given outright
@@ -37,7 +39,6 @@ class Understander:
     faq: Faq
     brain: Brain
     matcher: Matcher
-    service_words: dict[str, str]  # folded line -> word of service, where the whole message is known
 
     @staticmethod
     def build(
@@ -45,16 +46,15 @@ class Understander:
     ) -> "Understander":
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
-        read = partial(remembered, lexicon=brain.lexicon, cache=cache) if cache else None
-        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq, read)
-        services = {fold(text): label[1:] for label, text in brain.phrases.items() if label.startswith("@")}
-        return Understander(faq, brain, matcher, services)
+        read = partial(remembered, brain, cache) if cache else None
+        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq, read)
+        return Understander(faq, brain, matcher)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
         brain = self.brain
-        matcher = Matcher(brain.model, brain.counts, brain.lexicon, brain.phrases, faq)
-        return Understander(faq, self.brain, matcher, self.service_words)
+        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq)
+        return Understander(faq, brain, matcher)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:
         """The meaning of `text`. `hint` is the patient's own language, used where the script leaves it open.
@@ -96,8 +96,9 @@ class Understander:
         sentences = scope.parts(text.raw)
         if whole.sign or len(sentences) < 2 or evidence.danger < HINT:
             return whole
-        parts = (text.part(sentence) for sentence in sentences)
-        verdicts = (triage.judge_part(part, self.matcher.signs(part), self.brain.lexicon) for part in parts)
+        parts = [text.part(sentence) for sentence in sentences]
+        signs = self.matcher.signs(parts)
+        verdicts = (triage.judge_part(*part, self.brain.lexicon) for part in zip(parts, signs, strict=True))
         return next((verdict for verdict in verdicts if verdict.sign), whole)
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
@@ -108,11 +109,15 @@ class Understander:
         if normalised.language in ("ja", "zh") and hint not in ("ja", "zh") and normalised.only_han:
             japanese = self.brain.han.is_japanese(normalised.raw)
             return normalised.in_language("ja" if japanese else "zh")
+        if hint and normalised.language == "en" != hint and not self._looks_english(normalised.text):
+            return normalised.in_language(
+                hint
+            )  # romaji, pinyin ...: whoever writes it reads their own language
         return normalised
 
     def _looks_english(self, text: str) -> bool:
-        tokens = text.casefold().split()
-        return sum(token.strip("?!.,") in self.brain.counts for token in tokens) * 2 >= len(tokens)
+        tokens = words(text.casefold())
+        return sum(token in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
 
     def _routine(
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]
@@ -141,7 +146,7 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        exact = self.service_words.get(text.text.strip(" .!?。！？/"))
+        exact = self.brain.services.get(text.text.strip(" .!?。！？/"))
         service = (exact, 1.0) if exact else _best(evidence.services)
         if service and service[1] >= SERVICE and (exact or evidence.danger < WARY):
             if service[0] in ("change_language", "help", "source") or not matches:

@@ -1,8 +1,9 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +12,11 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from intents.features import Features
-from intents.text import MAX_LENGTH
+from intents.reading import BLOCKS, Hashes, Numbers, Reading, hashed
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-Numbers = npt.NDArray[Any]
-Hashes = npt.NDArray[np.uint64]
+Gist = tuple[Ints, Floats]  # columns of the gist, values of unit length
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
 BLOCK_WEIGHTS = {
@@ -37,53 +37,87 @@ BLOCK_WEIGHTS = {
     "jamo": 0.8,
     "concept": 0.35,
 }
-_NUMBER = {block: i for i, block in enumerate(BLOCK_WEIGHTS)}
-_BLOCKS = len(BLOCK_WEIGHTS)
+_BLOCKS = len(BLOCKS)
+_WORD, _CHAR, _CJK, _CJK3, _SYLLABLE = map(BLOCKS.index, ("word", "char", "cjk", "cjk3", "syllable"))
 _GROUP = np.arange(_BLOCKS)  # the block with which each is brought to unit length
-_GROUP[_NUMBER["cjk3"]] = _NUMBER["cjk"]
-# About how many characters of Latin, and of other scripts, a feature of each block stands for.
-_LATIN_UNITS = np.array([{"word": 1.0, "char": 1 / 12}.get(block, 0.0) for block in BLOCK_WEIGHTS])
-_OTHER_UNITS = np.array([{"cjk": 1 / 3, "syllable": 1 / 2}.get(block, 0.0) for block in BLOCK_WEIGHTS])
-_LATIN = np.isin(list(BLOCK_WEIGHTS), ("word", "pair", "next", "skip", "char", "cross"))
-_SCALE = np.array(list(BLOCK_WEIGHTS.values()))
+_GROUP[_CJK3] = _CJK
+_LATIN = np.isin(BLOCKS, ("word", "pair", "next", "skip", "char", "cross"))
+_SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
 _SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
 _TO_KNOW = ("word", "cjk", "cjk3", "syllable")  # what share of these is known tells language from gibberish
-_TELLS_LANGUAGE = np.isin(list(BLOCK_WEIGHTS), _TO_KNOW)
+_TELLS_LANGUAGE = np.isin(BLOCKS, _TO_KNOW)
 # The gist: enough to find the nearest phrasing.
 _TO_FIND = ("word", "next", "cjk", "cjk3", "syllable", "start")
-_GIST = np.isin(list(BLOCK_WEIGHTS), _TO_FIND)
+_GIST = np.isin(BLOCKS, _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
 FLAT = 0.5  # exponent of the weights of a small library, where a rare feature is rare by chance
 FAINT = 0.4  # what a run of three characters counts there: few of them will ever be met again
-AT_ONCE = 500  # texts
+AT_ONCE = 500_000  # hashes looked up
+_MIDDLE = np.uint64(1 << 63)  # of all hashes
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
-_ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
-_LONGEST = 3 * MAX_LENGTH  # characters of one feature: two words and what stands between
-_NONE = np.zeros(0, np.uint64)
-_POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
+
+@dataclass(frozen=True)
+class HashIndex:
+    """Where a hash stands among sorted ones. Hashes fall evenly, so their first bits lead to a bucket of a few."""
+
+    hashes: Hashes
+
+    def places(self, hashes: Hashes) -> Numbers:
+        """The place of each, -1 for nowhere."""
+        if not len(self.hashes):
+            return np.full(len(hashes), -1)
+        if len(hashes) > AT_ONCE:
+            halves = np.array_split(hashes, 1 + len(hashes) // (AT_ONCE))
+            return np.concatenate([self.places(half) for half in halves])
+        starts, steps, shift = self._buckets
+        window = starts[(hashes >> shift).astype(np.intp)][:, None] + steps
+        hits = self.hashes[window] == hashes[:, None]
+        first = hits.argmax(1)
+        rows = np.arange(len(hashes))
+        return np.where(hits[rows, first], window[rows, first], -1)
+
+    @cached_property
+    def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
+        """(where each bucket starts, places from there on, bits that do not tell the bucket)."""
+        bits = max(1, len(self.hashes).bit_length() - 1)
+        shift = np.uint64(64 - bits)
+        sizes = np.bincount((self.hashes >> shift).astype(np.intp), minlength=1 << bits)
+        deepest = int(sizes.max())
+        starts = np.minimum(np.cumsum(sizes) - sizes, len(self.hashes) - deepest)
+        return starts.astype(np.int32), np.arange(deepest, dtype=np.int32), shift
+
+
+NO_HASHES = HashIndex(np.zeros(0, np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The features of some texts as numbers: their hashes, and the cell (row x number of blocks + block) each stands in."""
+class _Counted:
+    """What is known of some features, each seen `rare` times or more."""
 
-    hashes: Hashes
-    cells: Numbers
-    rows: int
+    index: Hashes
+    spread: Numbers  # with how many labels each stands
+    blocks: Numbers
+    columns: Ints  # of every occurrence its place in `index`, -1 where it is rare
 
     @staticmethod
-    def of(features: Iterable[Features]) -> "Reading":
-        """Read as they come, so that millions of strings need not be there at once."""
-        read, rows, some = [], 0, []
-        for item in features:
-            some.append(item)
-            if len(some) == AT_ONCE:
-                read.append(_hashed(some, rows))
-                rows, some = rows + len(some), []
-        read.append(_hashed(some, rows))
-        hashes, cells = (np.concatenate(parts) for parts in zip(*read, strict=True))
-        return Reading(hashes, cells, rows + len(some))
+    def of(hashes: Hashes, blocks: Numbers, labels: Numbers, rare: int) -> "_Counted":
+        if not len(hashes):
+            return _Counted(hashes, blocks, blocks, np.zeros(0, np.int32))
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        seen = np.diff(np.append(starts, len(hashes)))
+        kept = seen >= rare
+        places = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+        columns = np.empty(len(hashes), np.int32)
+        columns[order] = np.repeat(places, seen)
+        known = columns >= 0
+        beside = sp.csr_matrix(
+            (np.ones(int(known.sum()), bool), (columns[known], labels[known])),
+            (int(kept.sum()), int(labels.max()) + 1),
+        )
+        return _Counted(ordered[starts[kept]], np.diff(beside.indptr), blocks[order[starts[kept]]], columns)
 
 
 @dataclass
@@ -94,42 +128,50 @@ class Vectoriser:
     maps a file instead of building a dictionary of 430,000 strings. `weights` has one float a column.
     """
 
-    index: Hashes
+    index: HashIndex
     weights: Floats
     gist: Ints  # a column's number among those of the gist, -1 for the others
     rarest: float  # weight given to a feature that staff introduce
-    extra: Hashes = field(default_factory=lambda: _NONE)  # of those; their columns follow the others
+    extra: HashIndex = NO_HASHES  # of those; their columns follow the others
 
     @staticmethod
     def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
         """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
-        cells = reading.cells
-        index, first, column, seen = np.unique(reading.hashes, True, True, True)
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([number[label] for label in labels])[cells // _BLOCKS]
-        stands_with = sp.csr_matrix(
-            (np.ones(len(column), bool), (column, label_of)), (len(index), len(number))
-        )
-        spread = np.diff(stands_with.indptr)  # with how many labels each feature stands
-        kept = seen >= (RARE if reading.rows >= LARGE else 1)
-        blocks = cells[first[kept]] % _BLOCKS
-        rarity, faint = (1.0, 1.0) if reading.rows >= LARGE else (FLAT, FAINT)
-        weights = np.log(1 + len(number) / spread[kept]) ** rarity
-        weights = np.where(blocks == _NUMBER["cjk3"], faint * weights, weights).astype(np.float32)
-        gist = _numbered(_GIST[blocks])
-        rarest = math.log(1 + len(number)) ** rarity
-        vectoriser = Vectoriser(index[kept], weights, gist, rarest)
-        place = (np.cumsum(kept) - 1)[column]
-        known = kept[column]
-        return vectoriser, vectoriser._rows(place[known], cells[known], reading.rows)
+        label_of = np.array([number[label] for label in labels])[reading.cells // _BLOCKS]
+        upper = reading.hashes >= _MIDDLE
+        rare = RARE if reading.rows >= LARGE else 1
 
-    def extended(self, reading: Reading) -> "Vectoriser":
-        """A vectoriser that also has columns for features that only staff's own questions have. This one is unchanged."""
-        extra, first = np.unique(reading.hashes, return_index=True)
-        new = _places(self.index, extra) < 0
-        weights = np.concatenate([self.weights, np.full(int(new.sum()), self.rarest, np.float32)])
-        gist = np.concatenate([self.gist >= 0, _GIST[reading.cells[first[new]] % _BLOCKS]])
-        return Vectoriser(self.index, weights, _numbered(gist), self.rarest, extra[new])
+        def count(rows: Numbers) -> _Counted:
+            return _Counted.of(reading.hashes[rows], reading.cells[rows] % _BLOCKS, label_of[rows], rare)
+
+        halves = [np.flatnonzero(~upper), np.flatnonzero(upper)]
+        with ThreadPoolExecutor(2) as threads:  # sorting millions of hashes takes long, and both cores can
+            low, high = threads.map(count, halves)
+        blocks = np.concatenate([low.blocks, high.blocks])
+        rarity, faint = (1.0, 1.0) if reading.rows >= LARGE else (FLAT, FAINT)
+        weights = (np.log(1 + len(number) / np.concatenate([low.spread, high.spread])) ** rarity).astype(
+            np.float32
+        )
+        weights[blocks == _CJK3] *= np.float32(faint)
+        index = HashIndex(np.concatenate([low.index, high.index]))
+        vectoriser = Vectoriser(index, weights, _numbered(_GIST[blocks]), math.log(1 + len(number)) ** rarity)
+        columns = np.empty(len(reading.hashes), np.int32)
+        columns[halves[0]] = low.columns
+        columns[halves[1]] = np.where(high.columns >= 0, high.columns + len(low.index), -1)
+        known = columns >= 0
+        return vectoriser, vectoriser._rows(columns[known], reading.cells[known], reading.rows)
+
+    def unknown(self, reading: Reading) -> Hashes:
+        """The features of the gist that have no column yet, in order."""
+        hashes = np.unique(reading.hashes[_GIST[reading.cells % _BLOCKS]])
+        return hashes[self.index.places(hashes) < 0]
+
+    def extended(self, extra: Hashes) -> "Vectoriser":
+        """A vectoriser that has columns for `extra` too, the `unknown` of what staff wrote. This one is unchanged."""
+        weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
+        gist = np.concatenate([self.gist, self.gist_width + np.arange(len(extra), dtype=np.int32)])
+        return Vectoriser(self.index, weights, gist, self.rarest, HashIndex(extra))
 
     @property
     def width(self) -> int:
@@ -141,7 +183,7 @@ class Vectoriser:
 
     def vector(self, features: Features) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known)."""
-        hashes, blocks = _hashed([features])
+        hashes, blocks = hashed([features])
         columns = self._columns(hashes)
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
@@ -151,7 +193,7 @@ class Vectoriser:
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
         values = self.weights[columns].astype(np.float64)
         lengths = np.sqrt(np.bincount(blocks, values * values, minlength=_BLOCKS))
-        scale = _scale(np.bincount(blocks, minlength=_BLOCKS))
+        scale = _scale(np.bincount(blocks, minlength=_BLOCKS).tolist())
         values *= (scale / np.maximum(lengths, 1e-9))[blocks]
         values /= math.sqrt(float(values @ values))
         return columns.astype(np.int32), values.astype(np.float32), known
@@ -183,20 +225,20 @@ class Vectoriser:
         shape = (matrix.shape[0], self.gist_width)
         return sp.csr_matrix((values.astype(np.float32), numbers[kept], pointers), shape=shape)
 
-    def dense_gist(self, columns: Ints, values: Floats) -> Floats:
-        """One text's gist, spread out."""
+    def gist_vector(self, columns: Ints, values: Floats) -> Gist:
+        """One text's gist, of unit length."""
         numbers = self.gist[columns]
         kept = numbers >= 0
-        dense = np.zeros(self.gist_width, np.float32)
-        dense[numbers[kept]] = values[kept] / max(1e-9, float(np.linalg.norm(values[kept])))
-        return dense
+        values = values[kept]
+        return numbers[kept], values / max(1e-9, math.sqrt(float(values @ values)))
 
     def _columns(self, hashes: Hashes) -> Numbers:
         """The column of each feature, -1 where it is unknown."""
-        columns = _places(self.index, hashes)
-        if len(self.extra):
-            added = _places(self.extra, hashes)
-            columns = np.where(added >= 0, added + len(self.index), columns)
+        columns = self.index.places(hashes)
+        if len(self.extra.hashes):
+            unknown = np.flatnonzero(columns < 0)
+            added = self.extra.places(hashes[unknown])
+            columns[unknown] = np.where(added >= 0, added + len(self.index.hashes), -1)
         return columns
 
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
@@ -205,7 +247,7 @@ class Vectoriser:
         cells = cells - cells % _BLOCKS + _GROUP[cells % _BLOCKS]
         lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * _BLOCKS))
         counts = np.bincount(cells, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)
-        values *= (_scale(counts).ravel() / np.maximum(lengths, 1e-9))[cells]
+        values *= (_scale(counts.T[..., None]).ravel() / np.maximum(lengths, 1e-9))[cells]
         row = cells // _BLOCKS
         values /= np.sqrt(np.bincount(row, values * values, minlength=rows))[row]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
@@ -213,55 +255,16 @@ class Vectoriser:
         return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
 
 
-def _scale(counts: Numbers) -> Numbers:
-    """How much each block may say in a text that has `counts` features of each; or in many, a row each.
+def _scale(counts: Any) -> Numbers:
+    """How much each block may say in a text that has `counts` features of each: numbers, or for many texts columns of them.
 
     A foreign word in a text of another script speaks for its share of the text, not for half of it.
     """
-    latin = counts @ _LATIN_UNITS + 1e-9
-    share = np.sqrt(latin / (latin + counts @ _OTHER_UNITS))[..., None]
-    scale: Numbers = _SCALE_OF_OTHERS + share * _SCALE_OF_LATIN
+    latin = counts[_WORD] + counts[_CHAR] / 12 + 1e-9  # about how many characters
+    others = counts[_CJK] / 3 + counts[_SYLLABLE] / 2
+    scale: Numbers = _SCALE_OF_OTHERS + (latin / (latin + others)) ** 0.5 * _SCALE_OF_LATIN
     return scale
 
 
 def _numbered(chosen: Numbers) -> Ints:
     return np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
-
-
-def _places(ordered: Hashes, hashes: Hashes) -> Numbers:
-    """Where each hash stands in `ordered`, -1 for nowhere. Looked up in order, so that neighbours share the way there."""
-    if not len(ordered):
-        return np.full(len(hashes), -1)
-    order = np.argsort(hashes)
-    sought = hashes[order]
-    found = np.searchsorted(ordered, sought)
-    found[found == len(ordered)] = 0
-    places = np.empty(len(hashes), np.int64)
-    places[order] = np.where(ordered[found] == sought, found, -1)
-    return places
-
-
-def _hashed(features: Sequence[Features], first_row: int = 0) -> tuple[Hashes, Numbers]:
-    """(hash of every feature, the cell it stands in), row by row.
-
-    The same in every process, which Python's own hash is not: a polynomial of the characters, mixed with the block.
-    """
-    items: list[str] = []
-    counts: list[int] = []
-    runs: list[int] = []
-    for row, item in enumerate(features, first_row):
-        for block, found in item.items():
-            items += found
-            counts.append(len(found))
-            runs.append(row * _BLOCKS + _NUMBER[block])
-    cells = np.repeat(np.array(runs, np.int64), np.array(counts, np.int64))
-    if not items:
-        return np.zeros(0, np.uint64), cells
-    lengths = np.fromiter(map(len, items), np.int64, len(items))
-    starts = np.cumsum(lengths) - lengths
-    letters = np.frombuffer("".join(items).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    letters *= _POWERS[np.arange(len(letters)) - np.repeat(starts, lengths)]
-    sums = np.add.reduceat(letters, starts)
-    sums += (cells % _BLOCKS + 1).astype(np.uint64) << np.uint64(57)
-    sums ^= sums >> np.uint64(31)
-    return sums * np.uint64(_ODD), cells

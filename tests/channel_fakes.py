@@ -303,7 +303,7 @@ async def line() -> AsyncIterator[LinePerson]:
 
 
 class WebPerson:
-    """Somebody at the local chat page. A page cannot show pictures or leave."""
+    """Somebody at the local chat page. A page cannot leave."""
 
     def __init__(self, channel: WebChat, inbox: Kept) -> None:
         self.channel, self.inbox = channel, inbox
@@ -343,7 +343,7 @@ class WebPerson:
 @asynccontextmanager
 async def web_page() -> AsyncIterator[WebPerson]:
     person = WebPerson(WebChat(now), Kept())
-    await person.channel.opened(person.address.chat, person.push, "en")
+    await person.channel.opened(person.address.chat, person.push)
     await person.channel.start(person.inbox.receive)
     yield person
     await person.channel.stop()

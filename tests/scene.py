@@ -17,7 +17,7 @@ from bot.store.schema import addresses, patients
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.fakes import Clock, FakeChannel, FakeStaff
 
 ANNA = Address("fake", "anna-4711-chat")
@@ -113,8 +113,7 @@ def scene_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scene(scene_folder: Path, faq: Faq) -> Iterator[Scene]:
-    store = Store.open(f"sqlite:///{scene_folder}/smileline.db", KEY)
-    store.upgrade()
+    store = ready_store(scene_folder / "smileline.db")
     yield Scene(store, faq)
     store.close()
 

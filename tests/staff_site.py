@@ -13,12 +13,13 @@ import aiohttp
 from bot.channels.webchat import WebChat
 from bot.staff.desk import StaffDesk
 from bot.staff.passwords import hashed
+from bot.staff.recall import Recall
 from bot.staff.site import Site
 from bot.store.store import Store
 from bot.web import WebServer
 from intents.faq import load
 from intents.types import Understanding
-from tests.databases import KEY
+from tests.databases import KEY, ready_store
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW, shipped_text
 from tests.staff_fakes import FakeRoom
@@ -64,7 +65,7 @@ class Clinic:
     line: FakeChannel = field(default_factory=lambda: FakeChannel("line", "LINE"))
 
     def __post_init__(self) -> None:
-        self.webchat = WebChat(self.clock)
+        self.faq, self.webchat = self.live, WebChat(self.clock, Recall(self.store, self.clock))
         self.channels = {"line": self.line, "web": self.webchat}
         self.staff = StaffDesk(
             self.store, self.room, self.channels, lambda: self.live.current.faq, self.clock  # type: ignore[arg-type]
@@ -78,8 +79,7 @@ class Clinic:
 @asynccontextmanager
 async def open_clinic(folder: Path, current: Any, text: str | None = None) -> AsyncIterator[Clinic]:
     """A clinic with one account of each role; its faq.yaml is `text`, else the shipped one."""
-    store = Store.open(f"sqlite:///{folder}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(folder / "s.db")
     for role, name in NAMES.items():
         store.put_account(name, role, _HASH, NOW)  # type: ignore[arg-type]
     path = folder / "faq.yaml"

@@ -1,14 +1,13 @@
 """Visits, feedback and the people's side through the whole inbox: store, understanding, desk and both chats."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from bot.core.values import Address, Incoming
+from bot.core.conversation import decide
+from bot.core.values import Address, Context, Incoming, Patient
 from bot.core.wording import Wording
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
@@ -18,8 +17,8 @@ from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
 from intents.understand import Understander
-from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
+from tests.helpers import NOW
 from tests.staff_fakes import STAFF, FakeRoom
 
 HOME = Address("telegram", "77")
@@ -85,16 +84,8 @@ class Clinic:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clinic(files: Store, faq: Faq) -> Clinic:
-    return Clinic(files, faq, FakeRoom())
+def clinic(sqlite_store: Store, faq: Faq) -> Clinic:
+    return Clinic(sqlite_store, faq, FakeRoom())
 
 
 # --- visits
@@ -104,6 +95,28 @@ async def test_the_answer_about_booking_offers_to_book(clinic: Clinic) -> None:
     await clinic.press("entry:book_consultation")
 
     assert clinic.offered[0] == "book"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("I'd like to book a consultation", "en"), ("can I move my appointment to Friday", "en"),
+        ("I want to cancel my appointment", "en"), ("カウンセリングを予約したい", "ja"), ("予約を変更したいです", "ja"),
+        ("予約をキャンセルしたい", "ja"), ("상담 예약하고 싶어요", "ko"), ("예약 변경하고 싶어요", "ko"),
+        ("예약 취소하고 싶어요", "ko"), ("我想预约面诊", "zh"), ("我想改预约时间", "zh"), ("我想取消预约", "zh"),
+    ],
+)  # fmt: skip
+def test_booking_moving_and_cancelling_in_own_words_lead_to_a_request(
+    text: str, language: str, understander: Understander
+) -> None:
+    meaning = understander.understand(text)
+    context = Context(Patient(Address("line", "U1")), NOW, takes_requests=True)
+    event = Incoming(context.patient.address, "1", NOW, "text", text)
+
+    [reply] = decide(event, meaning, context, understander.faq).replies
+
+    assert reply.buttons[0].action == "book"
+    assert meaning.language == language
 
 
 async def test_wishes_become_a_request_that_staff_confirm_with_one_tap(clinic: Clinic) -> None:
@@ -202,8 +215,8 @@ async def test_a_question_for_wishes_is_forgotten_after_hours(clinic: Clinic) ->
     assert clinic.store.open_appointments() == []
 
 
-async def test_nobody_is_asked_for_wishes_that_nobody_would_read(files: Store, faq: Faq) -> None:
-    clinic = Clinic(files, faq, None)
+async def test_nobody_is_asked_for_wishes_that_nobody_would_read(sqlite_store: Store, faq: Faq) -> None:
+    clinic = Clinic(sqlite_store, faq, None)
 
     await clinic.press("book")
 
@@ -334,10 +347,10 @@ async def test_the_digest_counts_and_names_what_did_not_help(clinic: Clinic) -> 
     assert "fever" not in text
 
 
-def test_the_digest_names_what_is_offered_rather_than_answered(files: Store, faq: Faq) -> None:
+def test_the_digest_names_what_is_offered_rather_than_answered(sqlite_store: Store, faq: Faq) -> None:
     now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
     entries = (EntryFigures("cost", 1, 0, 0, choices=3), EntryFigures("swelling", 5, 0, 0, choices=4))
-    week = replace(files.week(now - dt.timedelta(days=7), now), entries=entries)
+    week = replace(sqlite_store.week(now - dt.timedelta(days=7), now), entries=entries)
 
     text = digest(week, 0, 0, 0, faq)
 
@@ -345,10 +358,10 @@ def test_the_digest_names_what_is_offered_rather_than_answered(files: Store, faq
     assert f"Offered as a choice rather than answered: {label} (75 %)." in text
 
 
-def test_an_empty_week_has_a_digest_too(files: Store, faq: Faq) -> None:
+def test_an_empty_week_has_a_digest_too(sqlite_store: Store, faq: Faq) -> None:
     now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
-    text = digest(files.week(now - dt.timedelta(days=7), now), 0, 0, 0, faq)
+    text = digest(sqlite_store.week(now - dt.timedelta(days=7), now), 0, 0, 0, faq)
 
     assert "0 questions: 0 % answered" in text
     assert STAFF not in text

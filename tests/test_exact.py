@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from intents.brain import Brain, left_out_together
+from intents.brain import Brain
+from intents.calibrate import left_out_together
 from intents.exact import RIDGE, ExactTrainer
 from intents.features import extract
 from intents.library import Library, Line
 from intents.model import softmax
-from intents.spelling import Speller
+from intents.reading import Reading
+from intents.spelling import Speller, Usage
 from intents.text import fold
-from intents.vectors import Reading, Vectoriser
+from intents.vectors import Vectoriser
 
 TOPICS = {
     "wine": ["can i drink wine tonight", "is a glass of wine ok", "when may i drink wine again", "wine with dinner"],
@@ -98,4 +100,4 @@ def test_a_question_about_something_else_is_answered_less_surely() -> None:
     [("smile pain", 0.0), ("smiel pain", 0.5), ("zibble zabble", 1.0), ("pain 38.5", 0.0), ("", 0.0)],
 )
 def test_words_that_nobody_typed_so_are_counted(text: str, share: float) -> None:
-    assert Speller({"smile": 3, "pain": 5}).slips(text.split()) == share
+    assert Speller(Usage({"smile": 3, "pain": 5}, {})).read(text)[2] == share

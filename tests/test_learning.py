@@ -1,4 +1,4 @@
-"""The parts that understanding is made of: repair of slips, words, features as numbers, training, the cache."""
+"""The parts that understanding is made of: words, features as numbers, training, the cache."""
 
 from pathlib import Path
 
@@ -6,56 +6,17 @@ import numpy as np
 import pytest
 
 from intents import brain, scope
-from intents.features import extract, words
+from intents import reading as reading_module
+from intents.features import extract
 from intents.lexicon import Lexicon
 from intents.library import Library, Line
-from intents.model import Trainer
-from intents.spelling import Speller
+from intents.model import Trainer, quiet
+from intents.reading import Reading
+from intents.spelling import Usage
 from intents.text import fold
 from intents.understand import Understander
-from intents.vectors import FAINT, Reading, Vectoriser
+from intents.vectors import FAINT, HashIndex, Vectoriser
 from tests.helpers import understander as shipped
-
-COUNTED = {
-    "pain": 90,
-    "when": 80,
-    "smile": 60,
-    "face": 50,
-    "after": 70,
-    "clinic": 40,
-    "address": 30,
-    "swelling": 55,
-    "i": 200,
-}
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("swellnig", "swelling"),  # letters swapped
-        ("sweling", "swelling"),  # one lost
-        ("wswelling", "swelling"),  # one too many, in front
-        ("faceafter", "face after"),  # a space lost
-        ("p ain when i smi le", "pain when i smile"),  # spaces astray
-        ("zibble", "zibble"),  # nothing is near
-        ("smile", "smile"),
-        ("38.5", "38.5"),
-    ],
-)
-def test_slips_of_the_keyboard_are_mended(typed: str, meant: str) -> None:
-    assert Speller(COUNTED).mend(words(typed)) == meant.split()
-
-
-def test_a_word_of_the_staff_is_no_slip() -> None:
-    assert Speller(COUNTED).mend(["smiel"]) == ["smile"]
-    assert Speller(COUNTED, staff=["smiel"]).mend(["smiel"]) == ["smiel"]
-
-
-def test_what_was_mended_is_told() -> None:
-    assert Speller(COUNTED).changes(["p", "ain", "faceafter"]) == [
-        ("p ain", ("pain",)),
-        ("faceafter", ("face", "after")),
-    ]
 
 
 def lexicon() -> Lexicon:
@@ -204,7 +165,7 @@ def test_what_was_trained_is_read_back_as_it_was(tmp_path: Path) -> None:
     read = brain.load_or_train(small_library(), tmp_path, _no_training)
 
     assert np.array_equal(trained.model.weights, read.model.weights)
-    assert np.array_equal(trained.model.vectoriser.index, read.model.vectoriser.index)
+    assert np.array_equal(trained.model.vectoriser.index.hashes, read.model.vectoriser.index.hashes)
     assert (trained.phrases.matrix != read.phrases.matrix).nnz == 0
     assert trained.confidence == read.confidence
 
@@ -228,14 +189,79 @@ def test_a_cache_that_cannot_be_read_is_made_again(tmp_path: Path, spoil: str) -
 
 
 def test_the_staffs_questions_are_read_once(tmp_path: Path) -> None:
-    words_of = Lexicon.load()
-    first = brain.remembered(["can i drink wine"], words_of, tmp_path)
-    again = brain.remembered(["can i drink wine"], words_of, tmp_path)
-    other = brain.remembered(["can i drink tea"], words_of, tmp_path)
+    trained = brain.load_or_train(small_library(), tmp_path)
+    first = brain.remembered(trained, tmp_path, ["can i drink wine"])
+    again = brain.remembered(trained, tmp_path, ["can i drink wine"])
+    other = brain.remembered(trained, tmp_path, ["can i drink tea"])
 
-    assert np.array_equal(first.hashes, again.hashes)
-    assert not np.array_equal(first.hashes, other.hashes)
+    assert first.words == again.words == {"can", "i", "drink", "wine"}
+    assert np.array_equal(first.extra.astype(np.uint64), again.extra)
+    assert (first.gists != again.gists).nnz == 0
+    assert not np.array_equal(first.extra, other.extra)
     assert len(list(tmp_path.glob("questions-*"))) == 1
+
+
+def test_questions_whose_cache_is_broken_are_read_again(tmp_path: Path) -> None:
+    trained = brain.load_or_train(small_library(), tmp_path)
+    first = brain.remembered(trained, tmp_path, ["can i drink wine"])
+    [path] = tmp_path.glob("questions-*")
+    path.write_bytes(path.read_bytes()[:100])
+
+    assert brain.remembered(trained, tmp_path, ["can i drink wine"]).words == first.words
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 3000])
+def test_a_hash_is_found_where_it_stands_and_nowhere_else(size: int) -> None:
+    hashes = np.unique(np.random.default_rng(1).integers(0, 2**64, size, np.uint64))
+    known, unknown = HashIndex(hashes), hashes + np.uint64(1)
+
+    assert np.array_equal(known.places(hashes[::-1]), np.arange(len(hashes))[::-1])
+    assert (known.places(unknown) == -1).all()
+
+
+def test_hashes_that_all_begin_alike_are_found_too() -> None:
+    hashes = np.arange(100, dtype=np.uint64)
+
+    assert np.array_equal(HashIndex(hashes).places(hashes), np.arange(100))
+
+
+def test_other_processes_read_a_library_as_this_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts, words_of, usage = [fold(text) for text in TEXTS], Lexicon.load(), Usage({"glass": 5}, {})
+    alone = reading_module.read_library(texts, words_of, usage, quiet)
+    monkeypatch.setattr(reading_module, "WORTH_IT", 2)
+    monkeypatch.setattr(reading_module, "CHUNK", 2)
+    told: list[float] = []
+
+    shared = reading_module.read_library(texts, words_of, usage, lambda _, share: told.append(share))
+
+    assert np.array_equal(alone.hashes, shared.hashes)
+    assert np.array_equal(alone.cells, shared.cells)
+    assert shared.rows == 5
+    assert told[-1] == 1.0
+
+
+def test_where_no_process_can_be_started_this_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no more processes")
+
+    texts, words_of = [fold(text) for text in TEXTS], Lexicon.load()
+    monkeypatch.setattr(reading_module, "WORTH_IT", 2)
+    monkeypatch.setattr(reading_module, "ProcessPoolExecutor", refuse)
+
+    assert reading_module.read_library(texts, words_of, Usage({}, {}), quiet).rows == 5
+
+
+def test_a_line_that_is_known_well_enough_is_not_gone_over_again() -> None:
+    _, matrix = Vectoriser.fit(reading(TEXTS), ["a", "b", "c", "c", "c"])
+    targets, alarms = np.array([0, 1, 2, 2, 2]), np.array([0.0, 0, 1, 1, 1])
+    trainer = Trainer(matrix, targets, alarms, np.zeros(5, int), 3, 2, enough=1.0)
+    trainer.run(np.arange(5), 1)
+    once = trainer.weights
+
+    trainer.run(np.arange(5), 1)
+
+    assert once.any()
+    assert np.array_equal(trainer.weights, once)
 
 
 def test_a_part_that_fails_counts_as_possible_danger() -> None:
@@ -244,6 +270,6 @@ def test_a_part_that_fails_counts_as_possible_danger() -> None:
             raise RuntimeError("broken")
 
     whole = shipped()
-    broken = Understander(whole.faq, whole.brain, Broken(), {})  # type: ignore[arg-type]
+    broken = Understander(whole.faq, whole.brain, Broken())  # type: ignore[arg-type]
 
     assert broken.understand("hello? one more thing. and another.").outcome == "danger"

@@ -3,7 +3,9 @@
 Screenshots go to the folder SMILELINE_SHOTS when it is set.
 """
 
+import base64
 import datetime as dt
+import io
 import os
 import re
 import shutil
@@ -12,12 +14,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.app import App
 from bot.config import Settings
 from bot.core.reminders import plan
 from bot.core.values import Address, Learned, Line
+from bot.core.wording import Wording
 from bot.staff.accounts import add_account
 from tests import helpers
 from tests.helpers import shipped_text
@@ -71,9 +75,11 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def person(chromium: Browser, size: dict[str, int], complaints: list[str] | None = None) -> Page:
+async def person(
+    chromium: Browser, size: dict[str, int], complaints: list[str] | None = None, locale: str = "en-GB"
+) -> Page:
     """Somebody with a browser of their own; what their console complains about is kept."""
-    context = await chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
+    context = await chromium.new_context(viewport=size, locale=locale)  # type: ignore[arg-type]
     page = await context.new_page()
     page.set_default_timeout(30_000)
     if complaints is not None:
@@ -112,6 +118,136 @@ async def say(page: Page, text: str) -> None:
 async def shot(page: Page, name: str) -> None:
     if SHOTS:
         await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+def a_photo(name: str, color: str, folder: Path) -> Path:
+    """A picture as a telephone takes it: large, and with the place in it."""
+    exif = Image.Exif()
+    exif[0x8825] = {2: (35.0, 41.0, 0.0)}
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(folder / name, exif=exif)
+    picture = Image.open(folder / name)
+    Image.blend(picture, Image.new("RGB", picture.size, color), 0.6).save(folder / name, exif=exif)
+    return folder / name
+
+
+async def drawn(page: Page, selector: str) -> None:
+    """Every picture there has really been loaded."""
+    images = page.locator(selector)
+    await expect(images.last).to_be_visible()
+    await page.wait_for_function(
+        "s => [...document.querySelectorAll(s)].every(i => i.complete && i.naturalWidth > 20)", arg=selector
+    )
+
+
+async def test_patient_and_nurse_show_each_other_pictures(
+    app: App, chromium: Browser, tmp_path: Path
+) -> None:
+    complaints: list[str] = []
+    patient = await person(chromium, PHONE, complaints)
+    await patient.goto(app.web.address)
+    await expect(patient.locator(".row.bot").first).to_be_visible()
+    async with patient.expect_file_chooser() as choosing:
+        await patient.get_by_role("button", name="Send a photo").press("Enter")
+    chooser = await choosing.value
+    await chooser.set_files(a_photo("cheek.jpg", "salmon", tmp_path))
+    await heard(patient, "I cannot judge pictures, but a person at the clinic can.")
+    await drawn(patient, ".row.me .picture img")
+    assert app.store.recent_threads() == []  # nothing is kept while nobody was called
+
+    nurse = await person(chromium, DESKTOP, complaints)
+    await log_in(nurse, app, "Nurse Kim")
+    await patient.get_by_role("button", name="Talk to a person").last.click()
+    await expect(nurse.locator(".card.alert.unread")).to_be_visible(timeout=15_000)
+    await nurse.locator(".card.alert").click()
+    await drawn(nurse, ".pictures img")
+    await nurse.get_by_label("Your words to the patient").fill("Hold it like this.")
+    await nurse.get_by_label("Photo").set_input_files(a_photo("hold.jpg", "seagreen", tmp_path))
+    await shot(nurse, "thread-photo-desktop")
+    await nurse.get_by_role("button", name="Send to the patient").click()
+    await heard(patient, "Hold it like this.")
+    await drawn(patient, ".row.bot .picture img")
+    await expect(patient.get_by_alt_text("Photo from the clinic")).to_be_visible()
+    await patient.locator("#file").set_input_files(a_photo("cheek2.jpg", "salmon", tmp_path))
+    await expect(nurse.locator(".pictures img")).to_have_count(3, timeout=15_000)
+    await drawn(nurse, ".pictures img")
+    await shot(nurse, "thread-pictures-desktop")
+    await shot(patient, "chat-pictures-phone")
+    await patient.locator("#file").set_input_files(
+        {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}
+    )
+    await heard(patient, "I cannot open this file.")
+    assert [text for text in complaints if "415" not in text] == []
+
+    await nurse.get_by_role("button", name="Hand back to the bot").click()
+    await heard(patient, "I, the program, am back.")
+    await say(patient, "/delete")
+    await patient.get_by_role("button", name="Yes").last.click()
+    await heard(patient, "deleted")
+    await expect(patient.locator(".row.me")).to_have_count(0)
+    await patient.reload()
+    await heard(patient, "deleted")
+    assert await patient.locator(".picture").count() == 0
+    assert app.store.recent_threads() == []
+
+
+LOCALES = {
+    "en-GB": ("I have a fever of 39.5 and pus is coming out", "How long does swelling last?"),
+    "ja-JP": ("39.5度の熱があって膿が出ています", "腫れはいつまで続きますか"),
+    "ko-KR": ("열이 39.5도이고 고름이 나와요", "붓기는 얼마나 가나요"),
+    "zh-CN": ("我发烧39.5度，伤口流脓", "肿多久能消"),
+    "zh-TW": ("我發燒39.5度，傷口流膿", "腫多久會消"),
+}
+
+
+@pytest.mark.parametrize("width", ["phone", "desktop"])
+async def test_the_chat_page_fits_its_screen_in_every_language(
+    app: App, chromium: Browser, tmp_path: Path, width: str
+) -> None:
+    complaints: list[str] = []
+    photo = a_photo("cheek.jpg", "salmon", tmp_path)
+    for locale, (danger, question) in LOCALES.items():
+        patient = await person(chromium, PHONE if width == "phone" else DESKTOP, complaints, locale)
+        await patient.goto(app.web.address)
+        await expect(patient.locator(".row.bot .buttons").first).to_be_visible()
+        words = Wording(app.faq.current.faq, locale[:2], locale == "zh-TW")
+
+        await say(patient, question)
+        await shot(patient, f"chat-{locale}-{width}")
+        await say(patient, danger)
+        await heard(patient, words("alert_not_sent"))
+        await patient.locator("#file").set_input_files(photo)
+        await heard(patient, words("unsupported_photo"))
+        await drawn(patient, ".picture img")
+        await shot(patient, f"chat-danger-{locale}-{width}")
+
+        await expect(patient.get_by_alt_text(words("page_photo_mine"))).to_be_visible()
+        await expect(patient.get_by_role("button", name=words("page_photo"))).to_be_visible()
+        await expect(patient.get_by_role("textbox", name=words("page_type"))).to_be_visible()
+        assert await patient.evaluate("document.documentElement.scrollWidth <= innerWidth"), locale
+        assert await patient.locator("#log").evaluate("e => e.scrollWidth <= e.clientWidth"), locale
+        await patient.context.close()
+    assert complaints == []
+
+
+SHRUNK = """async (base64) => {
+  const taken = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const made = await smaller(new Blob([taken], { type: "image/jpeg" }));
+  return btoa(String.fromCharCode(...new Uint8Array(await made.arrayBuffer())));
+}"""
+
+
+async def test_a_picture_leaves_the_telephone_small_and_without_its_place(
+    app: App, chromium: Browser, tmp_path: Path
+) -> None:
+    taken = a_photo("cheek.jpg", "salmon", tmp_path).read_bytes()
+    assert Image.open(io.BytesIO(taken)).getexif().get_ifd(0x8825)
+    patient = await chat(chromium, app)
+
+    sent = base64.b64decode(await patient.evaluate(SHRUNK, base64.b64encode(taken).decode()))
+
+    assert len(sent) < len(taken)
+    assert Image.open(io.BytesIO(sent)).size == (2048, 1365)
+    assert dict(Image.open(io.BytesIO(sent)).getexif()) == {}
 
 
 async def heard(page: Page, text: str) -> None:
@@ -211,7 +347,10 @@ async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App
     await editor.goto(f"{app.web.address}/staff/faq/makeup")
     before = app.settings.faq.read_bytes()
     await editor.get_by_label("Answer").fill("Ask {nobody} about it.")
-    await expect(editor.locator("#problems li").first).to_contain_text("nobody")
+    await expect(editor.locator("#problems li").first).to_contain_text(
+        'makeup.answer.en: the placeholder "nobody"'
+    )
+    await expect(editor.get_by_text("No warnings.")).to_be_hidden()
     await shot(editor, "entry-problem-desktop")
 
     await editor.get_by_role("button", name="Save and serve").click()
@@ -219,6 +358,20 @@ async def test_what_cannot_go_live_is_said_while_typing_and_never_saved(app: App
     await expect(editor.get_by_role("alert")).to_contain_text("cannot go live")
     await expect(editor.get_by_label("Answer")).to_have_value("Ask {nobody} about it.")
     assert app.settings.faq.read_bytes() == before
+
+
+async def test_an_answer_is_previewed_as_it_is_on_a_recovery_day(app: App, chromium: Browser) -> None:
+    editor = await person(chromium, PHONE)
+    await log_in(editor, app, "Eda Editor")
+    await editor.goto(f"{app.web.address}/staff/faq/swelling")
+    window = app.faq.current.faq.entries["swelling"].by_day[0].text["en"]
+    await expect(editor.locator("#preview .phone.line")).not_to_contain_text(window)
+
+    await editor.get_by_label("Preview on recovery day").fill("2")
+
+    for messenger in ("telegram", "line"):
+        await expect(editor.locator(f"#preview .phone.{messenger}")).to_contain_text(window)
+    await shot(editor, "entry-day-phone")
 
 
 async def test_two_people_edit_at_once_and_nothing_is_lost(app: App, chromium: Browser) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.core.reminders import plan
 from bot.core.values import Address, Incoming, Learned, Line
 from bot.store.care import ASKED_FOR, TALK_KEPT, THREADS_KEPT, Card
+from bot.store.pictures import PICTURES_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.helpers import NOW
 
 ANNA, BEN = Address("line", "U1"), Address("telegram", "77")
@@ -217,8 +218,7 @@ def test_old_conversations_are_forgotten_and_open_ones_are_not(store: Store) -> 
 
 
 def test_after_erasure_no_word_of_the_conversation_is_left_in_any_file(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(tmp_path / "s.db")
     patient = store.give_consent(ANNA, NOW, "en")
     thread = store.thread_of(ANNA, NOW)
     store.add_lines(thread.id, [Line(NOW, "patient", "words")], NOW)
@@ -241,3 +241,27 @@ def test_after_erasure_no_word_of_the_conversation_is_left_in_any_file(tmp_path:
         for table in ("threads", "talk", "posts", "appointments"):
             assert db.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
     store.close()
+
+
+def test_a_picture_of_that_name_is_kept_once_and_found_in_its_conversation_only(store: Store) -> None:
+    mine, other = store.thread_of(ANNA, NOW), store.thread_of(BEN, NOW)
+    name = "n" * 32
+    for jpeg in (b"first", b"handled again"):
+        assert store.keep_picture(mine.id, "patient", jpeg, NOW, name) == name
+
+    assert [(shown.who, shown.name) for shown in store.pictures_of(mine.id, NOW)] == [("patient", name)]
+    assert store.picture_at(ANNA, name, NOW) == b"first"
+    assert store.picture_at(BEN, name, NOW) is None
+    assert store.picture_at(ANNA, name, NOW + PICTURES_KEPT) is None
+    assert store.pictures_of(other.id, NOW) == []
+
+
+def test_all_chats_of_a_patient_are_known_until_they_are_erased(store: Store) -> None:
+    patient = store.give_consent(ANNA, NOW, "en")
+    assert patient.id
+    assert store.link_address(patient.id, BEN)
+    assert store.chats_of(patient.id) == [ANNA, BEN]
+
+    store.erase(patient.id)
+
+    assert store.chats_of(patient.id) == []

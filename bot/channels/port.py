@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from bot.core.values import Address, Incoming, Message
@@ -95,10 +96,45 @@ class HasPictures(Protocol):
 
 @runtime_checkable
 class ShowsPictures(Protocol):
-    """A channel whose platform fetches pictures from an address of ours."""
+    """A channel that shows what stands at an address of ours: its platform fetches it, or the patient's own browser."""
 
     async def send_picture(self, address: Address, url: str, small_url: str, caption: str = "") -> None:
         """Show the JPEG that stands at `url`, with a preview. Raises SendFailed."""
+
+
+@runtime_checkable
+class CarriesPictures(Protocol):
+    """A channel whose platform is handed the picture itself."""
+
+    async def carry_picture(self, address: Address, jpeg: bytes, caption: str = "") -> None:
+        """Show it. Raises SendFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One thing that was said before this process began. `picture`: the name of one that was shown."""
+
+    mine: bool  # by the patient
+    text: str
+    at: dt.datetime
+    picture: str = ""
+
+
+@runtime_checkable
+class OwnPage(Protocol):
+    """A channel whose page we serve: what it shows is opened with the patient's session, and what it forgets is gone."""
+
+    def picture_address(self, name: str, size: str) -> str:
+        """Where the page finds the picture `name`; a path, which only the session of its patient opens."""
+
+    def unkept(self, chat: str, name: str) -> bytes | None:
+        """The JPEG that this chat's patient showed of late, while it is in memory only."""
+
+    def has_page(self, chat: str) -> bool:
+        """Whether a page of this chat is open now: else what is sent waits until one is."""
+
+    async def forget(self, chat: str) -> None:
+        """Nothing of the conversation is left, on open pages neither."""
 
 
 @runtime_checkable

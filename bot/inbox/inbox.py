@@ -11,7 +11,7 @@ import secrets
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Any
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
-from bot.channels.port import Channel, HasMenus, SendFailed
+from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
 from bot.core import checkins, enrol, pairing
 from bot.core.conversation import decide, profile_language, typed_label, words_for
 from bot.core.values import (
@@ -473,6 +473,7 @@ class Inbox:
         other = None
         for effect in effects:
             patient, now = session.patient, self._clock()
+            chats = await self._chats(patient) if isinstance(effect, EraseAll) else ()
             if isinstance(effect, JoinChats):
                 joined = await asyncio.to_thread(changes.join, self._store, effect, patient.address, now)
                 session.patient, other = joined
@@ -480,9 +481,21 @@ class Inbox:
                 session.patient = await asyncio.to_thread(
                     changes.change, self._store, effect, patient, understander.faq, now
                 )
-            if isinstance(effect, EraseAll):
-                session.forget()
+            for address in chats:
+                await self._forget(address)
         return other
+
+    async def _chats(self, patient: Patient) -> Sequence[Address]:
+        if patient.id is None:
+            return (patient.address,)
+        return await asyncio.to_thread(self._store.chats_of, patient.id)
+
+    async def _forget(self, address: Address) -> None:
+        """What this process remembers of a chat. If we die before it, that is gone as well."""
+        self._sessions.of(address).forget()
+        channel = self._channels.get(address.channel)
+        if isinstance(channel, OwnPage):
+            await channel.forget(address.chat)
 
     async def _tell_other_chat(self, other: Address, words: Wording) -> None:
         """The chat where the code was shown hears that it was used: nobody joins it unseen.

@@ -116,15 +116,20 @@ async def picture(visit: Visit) -> web.StreamResponse:
 
 
 async def reply(visit: Visit) -> web.StreamResponse:
-    """Words to the patient. What was not delivered stays in the box."""
-    found, text = await _thread(visit), visit.form.get("text", "").strip()
-    if not text or len(text) > REPLY_LENGTH:
-        problem = "Write something first." if not text else f"At most {REPLY_LENGTH} characters."
+    """Words to the patient, a picture, or both. What was not delivered stays in the box."""
+    found, text, photo = await _thread(visit), visit.form.get("text", "").strip(), visit.files.get("photo")
+    if not (text or photo) or len(text) > REPLY_LENGTH:
+        problem = f"At most {REPLY_LENGTH} characters." if text else "Write something first."
         return await _thread_page(visit, found, text, problem)
-    failed = await visit.site.desk.relay.reply(found, visit.who, text, visit.now)
+    relay, who, now = visit.site.desk.relay, visit.who, visit.now
+    if photo:
+        failed = await relay.reply_from_page(found, who, photo, text, now)
+    else:
+        failed = await relay.reply(found, who, text, now)
     if failed:
         return await _thread_page(visit, found, text, failed)
-    await visit.site.desk.post.to_thread(found, f"{visit.who} (on the page): {text}", quiet=True)
+    said = f"(a picture) {text}".strip() if photo else text
+    await visit.site.desk.post.to_thread(found, f"{who} (on the page): {said}", quiet=True)
     return visit.go(f"/staff/threads/{found.id}")
 
 

@@ -6,6 +6,8 @@ nobody answers the patient: silence must not become a patient who is left alone.
 
 import asyncio
 import datetime as dt
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from bot import logs
 from bot.channels.port import SendFailed
@@ -20,6 +22,10 @@ from bot.store.care import Thread
 from bot.store.store import Store
 
 log = logs.get("staff")
+PAGE_CLOSED = (
+    "The patient's chat page is closed: they will read this when they open it. If it cannot wait, call them."
+)
+Way = Callable[[], Awaitable[object]]  # by which a picture travels
 
 
 class Relay:
@@ -77,9 +83,14 @@ class Relay:
         failed = await self._voice.text(thread, text, Line(now, "staff", text, by))
         if failed:
             return _undelivered(failed)
-        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
-        await asyncio.to_thread(self._store.audit, by, "relay.reply", f"thread {thread.id}", now)
+        await self._delivered(thread, by, "relay.reply", now)
         return None
+
+    async def _delivered(self, thread: Thread, by: str, what: str, now: dt.datetime) -> None:
+        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
+        await asyncio.to_thread(self._store.audit, by, what, f"thread {thread.id}", now)
+        if self._voice.waits(thread):
+            await self._note(thread, PAGE_CLOSED)
 
     async def reply_picture(self, thread: Thread, event: Incoming, now: dt.datetime) -> str | None:
         """Pass a picture of the staff's on: as it is within Telegram, else by an address of ours.
@@ -89,20 +100,33 @@ class Relay:
         room = self._post.room
         if room is None or event.message is None:
             return "NOT delivered: there is no staff chat. Describe it in words."
+        if thread.address.channel == room.name:
+            way: Way = partial(room.copy, event.address.chat, int(event.message), thread.address.chat)
+        else:
+            way = partial(self._pictures.to_patient, thread, event)
+        return await self._show_patient(thread, event.sender, event.text, way, now)
+
+    async def reply_from_page(
+        self, thread: Thread, by: str, data: bytes, caption: str, now: dt.datetime
+    ) -> str | None:
+        """The picture that `by` chose on the staff page. None when delivered, else why not."""
+        way = partial(self._pictures.from_page, thread, data, caption)
+        return await self._show_patient(thread, by, caption, way, now)
+
+    async def _show_patient(
+        self, thread: Thread, by: str, caption: str, way: Way, now: dt.datetime
+    ) -> str | None:
         if thread.taken_by is None:
-            await self.take_over(thread, event.sender, now)
+            await self.take_over(thread, by, now)
         try:
-            if thread.address.channel == room.name:
-                await room.copy(event.address.chat, int(event.message), thread.address.chat)
-            else:
-                await self._pictures.to_patient(thread, event)
+            await way()
         except PictureLost as err:
             return f"NOT delivered: {err}"
         except SendFailed as err:
             return _undelivered(err.reason)
-        line = Line(now, "staff", event.text or "(a picture)", event.sender)
+        line = Line(now, "staff", caption or "(a picture)", by)
         await asyncio.to_thread(self._store.add_lines, thread.id, [line], now)
-        await asyncio.to_thread(self._store.staff_wrote, thread.id, now)
+        await self._delivered(thread, by, "relay.picture", now)
         return None
 
     # --- what the patient does

@@ -17,7 +17,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/staff/", care.inbox, ANYONE),  # sends editors on to the FAQ
     Route("GET", "/staff/pulse", care.pulse, CARE),
     Route("GET", "/staff/threads/{number}", care.thread, CARE),
-    Route("POST", "/staff/threads/{number}/reply", care.reply, CARE),
+    Route("POST", "/staff/threads/{number}/reply", care.reply, CARE, files=True),
     Route("GET", "/staff/pictures/{number}", care.picture, CARE),
     Route("POST", "/staff/threads/{number}/take", care.take, CARE),
     Route("POST", "/staff/threads/{number}/back", care.back, CARE),

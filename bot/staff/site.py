@@ -22,6 +22,7 @@ from bot import logs
 from bot.live import LiveFaq
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
+from bot.staff.forms import form_of, with_files
 from bot.staff.gate import COOKIE, Gate, Held
 from bot.store.staff import Role
 from bot.store.store import Store
@@ -60,12 +61,13 @@ ADMIN: frozenset[Role] = frozenset({"admin"})
 
 @dataclass
 class Visit:
-    """One request of somebody who may make it. `form` holds a POST's fields."""
+    """One request of somebody who may make it. `form` holds a POST's fields, `files` what was chosen with them."""
 
     site: "Site"
     request: web.Request
     held: Held | None
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def who(self) -> str:
@@ -126,12 +128,16 @@ Handler = Callable[[Visit], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page, and who may open it. `roles` None: everybody, and the page guards itself (the log-in)."""
+    """A page, and who may open it. `roles` None: everybody, and the page guards itself (the log-in).
+
+    `files`: its form may bring some, at most LARGEST_FORM bytes in all.
+    """
 
     method: str
     path: str
     handler: Handler
     roles: frozenset[Role] | None = ANYONE
+    files: bool = False
 
 
 class Site:
@@ -202,7 +208,7 @@ class Site:
                 log.warning("role_refused", path=route.path, role=held.session.account.role)
                 return await visit.page("refused.html", status=403)
         if route.method == "POST":
-            visit.form = await self._form(request)
+            visit.form, visit.files = await (with_files(request) if route.files else form_of(request))
             if not from_here(request):
                 raise web.HTTPForbidden(text="This form came from elsewhere.")
             if route.roles is not None and (
@@ -210,14 +216,6 @@ class Site:
             ):
                 raise web.HTTPForbidden(text="This form is too old. Go back, reload the page and try again.")
         return await route.handler(visit)
-
-    @staticmethod
-    async def _form(request: web.Request) -> dict[str, str]:
-        try:
-            data = await request.post()
-        except ValueError:
-            raise web.HTTPBadRequest(text="this is no form") from None
-        return {key: value for key, value in data.items() if isinstance(value, str)}
 
     def set_cookie(self, response: web.Response, name: str, value: str, kept: dt.timedelta) -> None:
         response.set_cookie(

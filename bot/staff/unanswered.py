@@ -9,9 +9,9 @@ from bot.store.figures import Question
 from intents.diff import Change, Probe, changes
 from intents.faq import Entry, Faq
 from intents.features import extract
+from intents.reading import Reading
 from intents.text import fold
 from intents.understand import Understander
-from intents.vectors import Reading
 
 ALIKE = 0.4  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
 TOUCHED = (
@@ -77,7 +77,8 @@ def group(questions: Sequence[Question], understander: Understander) -> list[Gro
 def _alike(questions: list[Question], understander: Understander) -> list[Group]:
     """Each question joins the first group whose newest question it resembles, else it begins one."""
     reading = Reading.of(extract(fold(question.text)) for question in questions)
-    matrix = understander.matcher.vectoriser.extended(reading).matrix(reading)
+    known = understander.brain.model.vectoriser
+    matrix = known.extended(known.unknown(reading)).matrix(reading)
     likeness = (matrix @ matrix.T).tocsr()
     leader: dict[int, list[int]] = {}
     for i in range(len(questions)):
@@ -159,7 +160,7 @@ def effect_of(
 def _touched(probes: list[Probe], added: Sequence[str], understander: Understander) -> list[Probe]:
     vectoriser = understander.matcher.vectoriser
     wanted, matrix = (
-        vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts))
+        vectoriser.gist_of(vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts)))
         for texts in (added, [probe.text for probe in probes])
     )
     likeness = (matrix @ wanted.T).toarray().max(axis=1)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot import logs
 from bot.channels.persist import persist
-from bot.channels.port import Channel, SendFailed
+from bot.channels.port import Channel, OwnPage, SendFailed
 from bot.core.values import Button, Line, Message
 from bot.core.wording import Wording
 from bot.store.care import Thread
@@ -44,6 +44,11 @@ class Voice:
     def local(self, moment: dt.datetime) -> dt.datetime:
         """On the clinic's clocks."""
         return moment.astimezone(ZoneInfo(self._faq().clinic.timezone))
+
+    def waits(self, thread: Thread) -> bool:
+        """Whether what is said waits for the patient to open their page again: nothing rings there, as a messenger does."""
+        channel = self._channels.get(thread.address.channel)
+        return isinstance(channel, OwnPage) and not channel.has_page(thread.address.chat)
 
     async def say(self, thread: Thread, key: str, *buttons: Button, **values: object) -> str | None:
         """The sentence `key`. None when it went out, else the reason why not."""

@@ -35,6 +35,15 @@ class Patients(Database):
         row = db.execute(query).one_or_none()
         return None if row is None else _patient_value(row, address)
 
+    def chats_of(self, patient_id: int) -> list[Address]:
+        """Every chat of the patient, oldest first."""
+        query = select(addresses.c.channel, addresses.c.chat_sealed).where(
+            addresses.c.patient_id == patient_id
+        )
+        with self.read() as db:
+            rows = db.execute(query.order_by(addresses.c.id)).all()
+        return [Address(row.channel, self._vault.unseal(row.chat_sealed, PLACE)) for row in rows]
+
     def mac(self, address: Address) -> bytes:
         """What an address is found by."""
         return self._vault.mac(address.channel, address.chat)

@@ -49,6 +49,7 @@ class BotApiServer:
         self.messages: dict[tuple[str, int], dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}  # file_id -> what people sent
         self.photos: list[tuple[str, bytes]] = []  # (chat, what the bot sent)
+        self.captions: list[str] = []
         self.open_queries: set[str] = set()
         self.commands: dict[str, Any] = {}
         self.hook: dict[str, Any] | None = None
@@ -273,6 +274,7 @@ class BotApiServer:
     async def _sendphoto(self, params: Any) -> Any:
         number, chat = next(self._ids), str(params["chat_id"])
         self.photos.append((chat, params["photo"]))
+        self.captions.append(params.get("caption", ""))
         sizes = [{"file_id": f"f{number}", "file_unique_id": f"u{number}", "width": 1, "height": 1}]
         where = {"id": int(chat), "type": "private" if int(chat) > 0 else "supergroup"}
         return {"message_id": number, "date": DATE, "chat": where, "photo": sizes}

@@ -17,7 +17,7 @@ from bot import logs
 from bot.channels.callback import CallbackSigner
 from bot.channels.persist import persist
 from bot.channels.port import Receive, SendFailed
-from bot.channels.splitting import shorten, split
+from bot.channels.splitting import shorten, split, units
 from bot.channels.telegram import calendar, keyboards
 from bot.channels.telegram.client import BotApi, ChatMovedError
 from bot.channels.telegram.intake import Aside, Intake
@@ -31,7 +31,7 @@ from bot.core.values import Address, Message
 
 log = logs.get("telegram")
 
-TEXT_UNITS = 4096
+TEXT_UNITS, CAPTION_UNITS = 4096, 1024
 POLL_SECONDS = 30  # Telegram holds an empty getUpdates for so long
 SET_UP_SECONDS = 5.0  # that a start waits for Telegram before it goes on in the background
 _HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -126,6 +126,18 @@ class TelegramChannel:
 
     async def picture(self, file: str) -> bytes:
         return await self._api.file(file)
+
+    async def carry_picture(self, address: Address, jpeg: bytes, caption: str = "") -> None:
+        """A caption that is too long for one follows as a message."""
+        chat = self._moved.get(address.chat, address.chat)
+        short = units(caption) <= CAPTION_UNITS
+        await self._pace.wait(chat, False)
+        try:
+            await self._api.send_photo(chat, jpeg, caption if short else "")
+        except ChatMovedError as err:
+            raise SendFailed("refused") from err
+        if not short:
+            await persist(partial(self.send, address, Message(caption)))
 
     async def start(self, receive: Receive) -> None:
         """Begin to take in updates. An unreachable Telegram does not keep the other channels from starting."""

@@ -154,12 +154,20 @@ class BotApi:
         return (await _translated(call)).message_id
 
     async def send_photo(
-        self, chat: str, jpeg: bytes, *, topic: int | None = None, reply_to: int | None = None
+        self,
+        chat: str,
+        jpeg: bytes,
+        caption: str = "",
+        *,
+        topic: int | None = None,
+        reply_to: int | None = None,
     ) -> int:
-        """A picture of ours; the message's id."""
+        """A picture of ours; the message's id. Opens the connections as `send` does."""
+        await self._calls.initialize()
         call = self._bot.send_photo(
-            chat, jpeg, message_thread_id=topic, reply_parameters=_reply(reply_to), filename="picture.jpg"
-        )
+            chat, jpeg, caption or None, message_thread_id=topic, reply_parameters=_reply(reply_to),
+            filename="picture.jpg",
+        )  # fmt: skip
         return (await _translated(call)).message_id
 
     async def file(self, file_id: str) -> bytes:

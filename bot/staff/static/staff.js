@@ -39,6 +39,7 @@ for (const form of document.querySelectorAll("form[data-check]")) {
       problems.replaceChildren(...found.problems.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
       problems.hidden = found.problems.length === 0;
       if (found.id && form.elements.id?.placeholder !== found.id) form.elements.id.placeholder = found.id;
+      preview.classList.toggle("stale", found.problems.length > 0); // it shows the words before the mistake
       if (found.html) preview.innerHTML = found.html; // drawn by our own server, every word escaped
     } catch { /* the network is away; "Save" will tell */ } finally {
       asking = false;
