@@ -40,13 +40,15 @@ class Verdict:
 
 def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     """Weigh what the text resembles and how it is said."""
+    if evidence.danger < FEVER_LIKENESS:
+        return Verdict(None, (f"danger {evidence.danger:.2f}",))
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
     marks = lexicon.marks(text.text, text.language)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
     if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):
         return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
-    if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
+    if not marks and has_fever_temperature(text.text):
         return Verdict(FEVER, (f"{why}: a temperature of fever",))
     return Verdict(None, (why,))
 
