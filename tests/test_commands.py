@@ -30,7 +30,7 @@ def smileline(tmp_path: Path):  # type: ignore[no-untyped-def]
             capture_output=True,
             cwd=tmp_path,
             env={**env, "PYTHONPATH": str(ROOT)},
-            timeout=120,
+            timeout=300,  # so long only on a loaded machine
         )
 
     return run
