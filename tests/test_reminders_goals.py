@@ -277,7 +277,7 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
         )
 
         async def patients_write() -> None:
-            for number in range(20):
+            for number in range(count // 25):  # all the while
                 asked = time.monotonic()
                 await channel.send(Address("telegram", str(number + 1)), Message("an answer"))
                 replies.append(time.monotonic() - asked)
