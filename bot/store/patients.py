@@ -312,8 +312,11 @@ def held(reason: str) -> dict[str, Any]:
 
 
 def released() -> dict[str, Any]:
-    """The columns of a row that is back in the queue, to be looked at at once if it is due."""
-    return {"state": "pending", "reason": None, "ended_at": None, "next_at": reminders.c.due_at, **_NO_LEASE}
+    """The columns of a row that is back in the queue, to be looked at at once if it is due.
+
+    `reason` stays: should it be too late by now, that is why.
+    """
+    return {"state": "pending", "ended_at": None, "next_at": reminders.c.due_at, **_NO_LEASE}
 
 
 def release_after_alert(db: Connection, patient_id: int | None) -> None:
