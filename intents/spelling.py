@@ -32,7 +32,7 @@ UNKNOWN, BY_LETTER = (
     13.0,
     1.5,
 )  # surprise at a word that nobody is known to use: near a short one stands many a word
-INFLECTED = 0.5  # how often a form that is not in the library is taken to stand there when its stem does
+INFLECTED = 0.5  # how often a form is taken to stand in the library that stands there hardly or never, when its stem does
 
 Reading = tuple[tuple[str, ...], float]  # the words meant, and what the slips in them cost
 
@@ -144,9 +144,10 @@ class Speller:
         """How unlikely the words are after the one before them: minus the log of their probability."""
         surprise = 0.0
         for word in meant:
-            count = self._counts.get(word) or (INFLECTED if stem(word) in self._stems else 0)
+            count = self._known.get(word)
+            together = self._pairs.get(f"{before} {word}", 0) if count else 0
+            count = count or (INFLECTED if stem(word) in self._stems else 0)
             share = count / self._total or math.exp(-UNKNOWN - BY_LETTER * min(len(word), 6))
-            together = self._pairs.get(f"{before} {word}", 0)
             if together:
                 share = (1 - FOLLOWS) * share + FOLLOWS * together / self._counts.get(before, self._lines)
             else:
