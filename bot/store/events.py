@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    null,
     or_,
     select,
     text,
@@ -30,7 +31,8 @@ from sqlalchemy import (
 
 from bot.core.values import Address, Incoming
 from bot.store.database import Database
-from bot.store.schema import events
+from bot.store.said import Said
+from bot.store.schema import events, to_micros
 
 _PLACE = "events.payload"
 _WAITS = ""  # the owner of an event that waits for its turn: nobody has had it in hand yet
@@ -70,9 +72,8 @@ class Events(Database):
     """Incoming events, once each, in the order of their arrival."""
 
     @cached_property
-    def _keeping(self) -> Insert:
-        """Built once: it takes longer to say than to carry out."""
-        return _keeping(self.insert)
+    def _keeping(self) -> Said:
+        return Said(_keeping(self.insert))
 
     def remember_event(self, event: Incoming) -> bool:
         """Keep `event` until it is done; False when this channel has delivered it before. Raises StoreError.
@@ -88,22 +89,22 @@ class Events(Database):
         every event is left for that.
         """
         with self.write() as db:
-            done = [entry for entry in entries if isinstance(entry, Done)]
-            if done:
-                db.execute(_DONE, [_done_values(entry) for entry in done])
+            for entry in entries:  # first: a chat's next event may wait for it
+                if isinstance(entry, Done):
+                    _DONE.run(db, **_done_values(entry))
             return [isinstance(entry, Done) or self._keep(db, entry, lease) for entry in entries]
 
     def _keep(self, db: Connection, event: Incoming, lease: Lease | None) -> bool:
-        row = {
-            "of_channel": event.address.channel,
-            "of_event": event.event_id,
-            "payload": self._vault.seal(_to_json(event), _PLACE),
-            "at": event.at,
-            "mac": self._turn_mac(event.address),
-            "me": lease and lease.owner,
-            "until": lease and lease.until,
-        }
-        kept = db.execute(self._keeping, row).first()
+        kept = self._keeping.run(
+            db,
+            of_channel=event.address.channel,
+            of_event=event.event_id,
+            payload=self._vault.seal(_to_json(event), _PLACE),
+            at=to_micros(event.at),
+            mac=self._turn_mac(event.address),
+            me=lease and lease.owner,
+            until=lease and to_micros(lease.until),
+        ).first()
         return kept is not None and (lease is None or kept.owner == lease.owner)
 
     def _turn_mac(self, address: Address) -> bytes:
@@ -186,10 +187,20 @@ class Events(Database):
         self.write_events([Done(channel, event_id, outcome, at, entry, score, language)])
 
 
-_DONE = (
+_DONE = Said(
     update(events)
     .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
-    .values(payload_sealed=None, chat_mac=None, owner=None, lease_until=None)
+    .values(
+        payload_sealed=null(),
+        chat_mac=null(),
+        owner=null(),
+        lease_until=null(),
+        done_at=bindparam("at", type_=events.c.done_at.type),
+        outcome=bindparam("became"),
+        entry=bindparam("with_entry"),
+        score=bindparam("with_score"),
+        language=bindparam("in_language"),
+    )
 )
 
 
@@ -240,16 +251,22 @@ def _done_values(done: Done) -> dict[str, object]:
     return {
         "of_channel": done.channel,
         "of_event": done.event_id,
-        "done_at": done.at,
-        "outcome": done.outcome[:48],
-        "entry": done.entry,
-        "score": done.score,
-        "language": done.language,
+        "at": to_micros(done.at),
+        "became": done.outcome[:48],
+        "with_entry": done.entry,
+        "with_score": done.score,
+        "in_language": done.language,
     }
 
 
+_FIELDS = tuple(field.name for field in dataclasses.fields(Incoming))
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+
+
 def _to_json(event: Incoming) -> str:
-    return json.dumps({**dataclasses.asdict(event), "at": event.at.isoformat()}, ensure_ascii=True)
+    values = {name: getattr(event, name) for name in _FIELDS}
+    address = {"channel": event.address.channel, "chat": event.address.chat}
+    return _encode({**values, "address": address, "at": event.at.isoformat()})
 
 
 def _from_json(payload: str) -> Incoming:
