@@ -6,7 +6,6 @@ The key is 32 bytes, written as URL-safe base64 (`openssl rand -base64 32` or th
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 from pathlib import Path
