@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sqlalchemy import (
 
 from bot.core.values import Address, Incoming
 from bot.store.database import Database
+from bot.store.notes import Notes, read_notes
 from bot.store.said import Said
 from bot.store.schema import events, to_micros
 
@@ -111,6 +113,24 @@ class Events(Database):
         """Tells chats apart while events wait. Short and other than the address's: it finds no row anywhere else."""
         return self._vault.mac("turn", address.channel, address.chat)[:8]
 
+    def notes(self, owner: str) -> Notes | None:
+        """Where `owner` notes what it has answered; None where another process could not read them (PostgreSQL). Raises OSError."""
+        return Notes(self._notes_folder, owner) if self._notes_folder else None
+
+    @property
+    def _notes_folder(self) -> Path | None:
+        file = self._engine.url.database if self.is_sqlite else None
+        return Path(f"{file}.notes") if file else None
+
+    def record_noted(self, now: dt.datetime) -> None:
+        """What a process noted as answered and could not record any more is done."""
+        with self.write() as db:
+            self._record_noted(db, now)
+
+    def _record_noted(self, db: Connection, now: dt.datetime) -> None:
+        for channel, event_id in read_notes(self._notes_folder) if self._notes_folder else ():
+            _NOTED.run(db, of_channel=channel, of_event=event_id, at=to_micros(now))
+
     def claim_events(
         self,
         lease: Lease,
@@ -131,6 +151,7 @@ class Events(Database):
         with self.write() as db:
             if not self.is_sqlite:  # two who claim at once would share out the events of one chat
                 db.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
+            self._record_noted(db, now)
             rows = db.execute(which).all()
             if rows:
                 ours = {"owner": lease.owner, "lease_until": lease.until}
@@ -200,6 +221,20 @@ _DONE = Said(
         entry=bindparam("with_entry"),
         score=bindparam("with_score"),
         language=bindparam("in_language"),
+    )
+)
+
+_NOTED = Said(
+    update(events)
+    .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
+    .where(events.c.done_at.is_(None))
+    .values(
+        payload_sealed=null(),
+        chat_mac=null(),
+        owner=null(),
+        lease_until=null(),
+        done_at=bindparam("at", type_=events.c.done_at.type),
+        outcome="answered",
     )
 )
 
