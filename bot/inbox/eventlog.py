@@ -12,6 +12,7 @@ from bot.store.store import Store, StoreAway
 log = logs.get("inbox")
 
 PAGE = 200  # entries a transaction
+GATHER_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -24,8 +25,8 @@ class _Waiting:
 class EventLog:
     """Collects entries while a commit is under way and commits them together next."""
 
-    def __init__(self, store: Store, lease: Callable[[], Lease]) -> None:
-        self._store, self._lease = store, lease
+    def __init__(self, store: Store, lease: Callable[[], Lease], busy: Callable[[], bool]) -> None:
+        self._store, self._lease, self._busy = store, lease, busy
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +45,8 @@ class EventLog:
     async def _run(self) -> None:
         pause = 0.05
         while self._waiting:
+            if self._busy():  # others are coming: a moment's wait spares each of them a commit of its own
+                await asyncio.sleep(GATHER_SECONDS)
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
             again = await self._commit(page)
             if again:

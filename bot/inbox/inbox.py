@@ -57,7 +57,7 @@ class Inbox:
         self._store, self._channels, self._staff, self._clock = store, channels, staff, clock
         self._sleep = sleep
         self._leases = Leases(store, owner, channels.keys(), clock)
-        self._events = EventLog(store, self._leases.fresh)
+        self._events = EventLog(store, self._leases.fresh, self._busy)
         self._notes = store.notes(owner)
         self._beside = Beside()
         self.conversing = Conversing(
@@ -125,6 +125,9 @@ class Inbox:
                     log.info("events_taken_over", events=count)
             except Exception as err:  # the outermost step of the loop: leave a record and go on
                 log.error("beat_failed", **fault(err))
+
+    def _busy(self) -> bool:
+        return len(self._last) > BUSY
 
     async def drain(self) -> None:
         """Wait until everything received so far is handled."""
@@ -196,7 +199,7 @@ class Inbox:
         """The patient sees that an answer is on its way, if it does not come at once."""
 
         def show() -> None:
-            if len(self._last) <= BUSY:  # in a rush it would only keep the answers longer
+            if not self._busy():  # in a rush it would only keep the answers longer
                 self._beside.do(self._channels[event.address.channel].typing(event.address))
 
         timer = asyncio.get_running_loop().call_later(self._typing_after_seconds, show)

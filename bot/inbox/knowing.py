@@ -30,7 +30,6 @@ class Known:
     upcoming: tuple[Upcoming, ...] = ()
     sent: int = 0
     situation: Situation = field(default_factory=Situation)
-    takes_requests: bool = False
     invitation: Invitation | None = None
     code: str | None = None
     code_state: pairing.CodeState = "wrong"
@@ -99,7 +98,6 @@ class Knowing:
             tuple(store.upcoming(patient.id)) if patient and patient.id else (),
             store.sent_count(patient.id) if patient and patient.id else 0,
             self._staff.situation(address),
-            self._staff.takes_requests(),
             store.invitation(payload, address, now) if payload else None,
             code,
             self._code_state(code, event, now) if code else "wrong",
@@ -140,7 +138,7 @@ def context_of(
         taken_over=known.situation.taken_over,
         alert_open=known.situation.alert_open,
         asking_wishes=known.situation.asking_wishes,
-        takes_requests=known.takes_requests,
+        takes_requests=known.situation.takes_requests,
         ask_helpful=session.answers == 0,
         invitation=known.invitation,
         code=known.code,

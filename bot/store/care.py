@@ -13,7 +13,7 @@ from bot.store.database import Database
 from bot.store.patients import release_after_alert
 from bot.store.said import Said
 from bot.store.schema import addresses, alerts, to_micros
-from bot.store.staff_schema import alert_rings, appointments, posts, talk, threads
+from bot.store.staff_schema import accounts, alert_rings, appointments, posts, talk, threads
 
 TALK_KEPT = 200  # lines of one conversation
 ASKED_FOR = dt.timedelta(hours=6)  # how long "which day and time suit you?" waits for its answer
@@ -37,6 +37,7 @@ _SITUATION = Said(
         exists(_THREAD.where(threads.c.taken_at.is_not(None))),
         exists(_OPENED.where(alerts.c.closed_at.is_(None))),
         exists(_ASKING),
+        exists(select(accounts.c.id)),
     )
 )
 

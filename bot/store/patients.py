@@ -10,14 +10,15 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from bot.core.reminders import Planned, settle
 from bot.core.values import Address, Patient, RemindersState, Upcoming
 from bot.store.database import Database
-from bot.store.schema import addresses, alerts, patients, procedures, reminders
+from bot.store.said import Said
+from bot.store.schema import addresses, alerts, from_micros, patients, procedures, reminders
 from bot.store.staff_schema import threads
 
 PLACE = "addresses.chat"
 MAIN = "thread_lift"  # the procedure that the chat speaks of; staff may add others later
 
 # What every message asks is said once, at the start: to say it takes the library longer than to carry it out.
-_WHO = (
+_WHO = Said(
     select(patients, procedures.c.date)
     .select_from(addresses.join(patients))
     .outerjoin(procedures, (procedures.c.patient_id == patients.c.id) & (procedures.c.kind == MAIN))
@@ -48,7 +49,7 @@ class Patients(Database):
             return self._patient(db, address)
 
     def _patient(self, db: Connection, address: Address) -> Patient | None:
-        row = db.execute(_WHO, {"at_channel": address.channel, "mac": self.mac(address)}).one_or_none()
+        row = _WHO.run(db, at_channel=address.channel, mac=self.mac(address)).one_or_none()
         return None if row is None else _patient_value(row, address)
 
     def mac(self, address: Address) -> bytes:
@@ -322,16 +323,17 @@ _NO_LEASE: dict[str, Any] = {"lease_by": None, "lease_until": None, "started_at"
 
 
 def _patient_value(row: Row[Any], address: Address) -> Patient:
+    """From the driver's own values."""
     return Patient(
         address=address,
         id=row.id,
         language=row.language,
-        traditional=row.traditional,
-        consent_at=row.consent_at,
+        traditional=bool(row.traditional),
+        consent_at=from_micros(row.consent_at),
         timezone=row.timezone,
-        procedure_date=row.date,
+        procedure_date=dt.date.fromisoformat(row.date) if isinstance(row.date, str) else row.date,
         reminders=row.reminders,
-        detail=row.detail,
+        detail=bool(row.detail),
     )
 
 
