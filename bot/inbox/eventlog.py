@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot import logs
+from bot.channels.persist import Sleep
 from bot.core.values import Incoming
 from bot.store.events import Done, Lease
 from bot.store.store import Store, StoreAway
@@ -25,8 +26,14 @@ class _Waiting:
 class EventLog:
     """Collects entries while a commit is under way and commits them together next."""
 
-    def __init__(self, store: Store, lease: Callable[[], Lease], busy: Callable[[], bool]) -> None:
-        self._store, self._lease, self._busy = store, lease, busy
+    def __init__(
+        self,
+        store: Store,
+        lease: Callable[[], Lease],
+        busy: Callable[[], bool],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._store, self._lease, self._busy, self._sleep = store, lease, busy, sleep
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -46,7 +53,7 @@ class EventLog:
         pause = 0.05
         while self._waiting:
             if self._busy():  # others are coming: a moment's wait spares each of them a commit of its own
-                await asyncio.sleep(GATHER_SECONDS)
+                await self._sleep(GATHER_SECONDS)
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
             again = await self._commit(page)
             if again:

@@ -57,7 +57,7 @@ class Inbox:
         self._store, self._channels, self._staff, self._clock = store, channels, staff, clock
         self._sleep = sleep
         self._leases = Leases(store, owner, channels.keys(), clock)
-        self._events = EventLog(store, self._leases.fresh, self._busy)
+        self._events = EventLog(store, self._leases.fresh, self._busy, sleep)
         self._notes = store.notes(owner)
         self._beside = Beside()
         self.conversing = Conversing(
