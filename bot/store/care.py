@@ -139,7 +139,7 @@ class Care(Database):
         """One look at the people's side of `address`."""
         mac, since = self._vault.mac(address.channel, address.chat), to_micros(now - ASKED_FOR)
         with self.read() as db:
-            row = _SITUATION.run(db, at_channel=address.channel, mac=mac, since=since).one()
+            row = _SITUATION.run(db, at_channel=address.channel, mac=mac, since=since)[0]
             return Situation(*(bool(value) for value in row))
 
     # --- taking over

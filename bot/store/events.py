@@ -106,8 +106,8 @@ class Events(Database):
             mac=self._turn_mac(event.address),
             me=lease and lease.owner,
             until=lease and to_micros(lease.until),
-        ).first()
-        return kept is not None and (lease is None or kept.owner == lease.owner)
+        )
+        return bool(kept) and (lease is None or kept[0] == (lease.owner,))
 
     def _turn_mac(self, address: Address) -> bytes:
         """Tells chats apart while events wait. Short and other than the address's: it finds no row anywhere else."""

@@ -5,7 +5,7 @@ kept.
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from bot.core.reminders import Planned, settle
 from bot.core.values import Address, Patient, RemindersState, Upcoming
@@ -19,7 +19,16 @@ MAIN = "thread_lift"  # the procedure that the chat speaks of; staff may add oth
 
 # What every message asks is said once, at the start: to say it takes the library longer than to carry it out.
 _WHO = Said(
-    select(patients, procedures.c.date)
+    select(
+        patients.c.id,
+        patients.c.language,
+        patients.c.traditional,
+        patients.c.timezone,
+        patients.c.consent_at,
+        patients.c.reminders,
+        patients.c.detail,
+        procedures.c.date,
+    )
     .select_from(addresses.join(patients))
     .outerjoin(procedures, (procedures.c.patient_id == patients.c.id) & (procedures.c.kind == MAIN))
     .where(addresses.c.channel == bindparam("at_channel"), addresses.c.chat_mac == bindparam("mac"))
@@ -49,8 +58,8 @@ class Patients(Database):
             return self._patient(db, address)
 
     def _patient(self, db: Connection, address: Address) -> Patient | None:
-        row = _WHO.run(db, at_channel=address.channel, mac=self.mac(address)).one_or_none()
-        return None if row is None else _patient_value(row, address)
+        found = _WHO.run(db, at_channel=address.channel, mac=self.mac(address))
+        return _patient_value(found[0], address) if found else None
 
     def mac(self, address: Address) -> bytes:
         """What an address is found by."""
@@ -322,18 +331,19 @@ def release_after_alert(db: Connection, patient_id: int | None) -> None:
 _NO_LEASE: dict[str, Any] = {"lease_by": None, "lease_until": None, "started_at": None}
 
 
-def _patient_value(row: Row[Any], address: Address) -> Patient:
-    """From the driver's own values."""
+def _patient_value(row: tuple[Any, ...], address: Address) -> Patient:
+    """A row of `_WHO`, in the driver's own values."""
+    id_, language, traditional, timezone, consent_at, reminders_, detail, date = row
     return Patient(
         address=address,
-        id=row.id,
-        language=row.language,
-        traditional=bool(row.traditional),
-        consent_at=from_micros(row.consent_at),
-        timezone=row.timezone,
-        procedure_date=dt.date.fromisoformat(row.date) if isinstance(row.date, str) else row.date,
-        reminders=row.reminders,
-        detail=bool(row.detail),
+        id=id_,
+        language=language,
+        traditional=bool(traditional),
+        consent_at=from_micros(consent_at),
+        timezone=timezone,
+        procedure_date=dt.date.fromisoformat(date) if isinstance(date, str) else date,
+        reminders=reminders_,
+        detail=bool(detail),
     )
 
 

@@ -133,7 +133,7 @@ class Accounts(Database):
 
     def staff_exists(self) -> bool:
         with self.read() as db:
-            return _ANYBODY.run(db).first() is not None
+            return bool(_ANYBODY.run(db))
 
 
 def _account(row: object) -> Account:
