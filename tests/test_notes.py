@@ -17,6 +17,7 @@ from intents.faq import Faq
 from tests.databases import KEY
 from tests.fakes import Clock
 from tests.scene import ANNA, BEN, Scene
+from tests.test_ride import on_line
 
 # --- the file
 
@@ -179,3 +180,29 @@ async def test_in_a_rush_a_commit_waits_a_moment_for_what_is_coming(busy: bool, 
     assert await asyncio.gather(*adding) == [True] * 20
     assert store.pages[0] == first
     assert sum(store.pages) == 20
+
+
+async def test_a_call_of_lines_with_many_events_is_one_commit_and_keeps_their_order(
+    tmp_path: Path, faq: Faq
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    async with on_line(store, faq) as (scene, platform):
+        pages, write = [], store.write_events
+
+        def counting(entries: Any, lease: Any) -> list[bool]:
+            pages.append(len(entries))
+            return write(entries, lease)
+
+        store.write_events = counting  # type: ignore[method-assign]
+        events = [platform.event(text="swollen") for _ in range(15)]
+        assert await platform.deliver(scene.free.webhook, *events) == 200
+        stored = list(pages)
+        waiting = [event.event_id for event in store.unhandled_events()]
+        await scene.inbox.drain()
+
+        assert len(stored) <= 2
+        assert waiting == [event["webhookEventId"] for event in events][-len(waiting) :]
+        tokens = [body["replyToken"] for path, body in platform.calls if path.endswith("/reply")]
+        assert tokens == [event["replyToken"] for event in events]
+    store.close()
