@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from bot.inbox.eventlog import EventLog
 from bot.inbox.turns import Turns
 from bot.store.events import Done, Lease
-from bot.store.notes import SLOT, Notes, read_notes
+from bot.store.notes import KEPT_SECONDS, SLOT, Notes, read_notes
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.databases import KEY
 from tests.fakes import Clock
+from tests.helpers import NOW
 from tests.scene import ANNA, BEN, Scene
 from tests.test_ride import on_line
 
@@ -59,6 +61,18 @@ def test_an_earlier_processs_notes_stay_until_they_are_cleared(notes: Notes, tmp
     again.close()
 
 
+def test_the_notes_of_a_process_that_never_came_back_are_swept_up_in_the_end(
+    notes: Notes, tmp_path: Path
+) -> None:
+    notes.add("line", "long ago")
+    (path,) = tmp_path.iterdir()
+    for age, left in ((KEPT_SECONDS - 60, 1), (KEPT_SECONDS + 60, 0)):
+        os.utime(path, (path.stat().st_atime, time.time() - age))
+        Notes(tmp_path, "another").close()
+
+        assert len(list(read_notes(tmp_path))) == left
+
+
 @pytest.mark.parametrize("length", range(0, SLOT + 1, 7))
 def test_a_note_that_the_machines_end_cut_short_names_no_other_event(
     notes: Notes, tmp_path: Path, length: int
@@ -76,6 +90,16 @@ def test_without_room_there_is_no_note(notes: Notes) -> None:
     assert None in [notes.add("line", f"{number}") for number in range(5000)]
     notes.close()
     assert notes.add("line", "late") is None
+
+
+def test_where_no_file_can_be_made_nothing_is_noted(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    (tmp_path / "s.db.notes").write_bytes(b"a file where the folder should be")
+
+    assert store.notes("me") is None
+    store.record_noted(NOW)
+    store.close()
 
 
 # --- the inbox

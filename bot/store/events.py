@@ -114,8 +114,13 @@ class Events(Database):
         return self._vault.mac("turn", address.channel, address.chat)[:8]
 
     def notes(self, owner: str) -> Notes | None:
-        """Where `owner` notes what it has answered; None where another process could not read them (PostgreSQL). Raises OSError."""
-        return Notes(self._notes_folder, owner) if self._notes_folder else None
+        """Where `owner` notes what it has answered; None where another process could not read it (PostgreSQL), or no file
+        can be made.
+        """
+        try:
+            return Notes(self._notes_folder, owner) if self._notes_folder else None
+        except OSError:
+            return None
 
     @property
     def _notes_folder(self) -> Path | None:

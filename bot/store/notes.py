@@ -9,11 +9,13 @@ of the event, nothing about a person.
 import contextlib
 import hashlib
 import os
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 SLOT = 192  # bytes a note
+KEPT_SECONDS = 7 * 86_400.0
 _MOST = 4096  # notes a file; what finds no room is recorded before the next answer begins
 
 
@@ -23,6 +25,7 @@ class Notes:
     def __init__(self, folder: Path, owner: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.sha256(owner.encode()).hexdigest()[:32]
+        _sweep(folder, keep=f"{name}.notes")
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         self._file = os.open(folder / f"{name}.notes", flags, 0o600)
         self._close = weakref.finalize(self, os.close, self._file)
@@ -65,6 +68,14 @@ class Notes:
             return os.write(self._file, content) == len(content)
         except OSError:  # the disk is full
             return False
+
+
+def _sweep(folder: Path, keep: str) -> None:
+    """A process that never came back has left its notes; long after, an id may mean another event."""
+    for path in folder.glob("*.notes"):
+        with contextlib.suppress(OSError):
+            if path.name != keep and time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink()
 
 
 def read_notes(folder: Path) -> Iterator[tuple[str, str]]:
