@@ -14,6 +14,7 @@ from bot.channels.line import LineChannel
 from bot.channels.port import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram.pace import Pace
+from bot.channels.telegram.profile import Profile
 from bot.channels.webchat import WebChat
 from bot.core.values import Address, Incoming
 from tests.peers import bot_api, line_api
@@ -105,7 +106,10 @@ def telegram_channel(url: str, **settings: Any) -> TelegramChannel:
         "mode": "polling",
         "secret": bot_api.SECRET,
         "public_url": None,
-        "commands": lambda language: [("help", f"Help {language}"), ("date", "d" * 300)],
+        "profile": Profile(
+            lambda language: [("help", f"Help {language}"), ("date", "d" * 300)],
+            lambda language: f"For questions ({language})",
+        ),
         "group_refused": lambda language: f"privately please ({language})",
         "languages": ("en", "ja"),
         "sign_key": KEY,
