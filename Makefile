@@ -33,9 +33,9 @@ check: $(STAMP)  ## format, lint, types, fast tests; under a minute
 	$(BIN)/smileline faq check faq.yaml
 	$(PYTEST) -m "not slow"
 
-bench: $(STAMP)  ## speed and accuracy, beside what one would use instead
+bench: $(STAMP)  ## speed and accuracy, beside what one would use instead; BENCH=--full takes hours
 	$(BIN)/pip install --quiet --disable-pip-version-check scikit-learn
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

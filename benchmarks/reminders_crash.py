@@ -1,6 +1,6 @@
 """Workers killed with SIGKILL at random while reminders go out; judged by the platform's journal, never by our tables.
 
-usage: python -m benchmarks.reminders_crash sqlite|postgres [REMINDERS] [KILLS] [WORKERS] [SEED]
+usage: python -m benchmarks.reminders_crash sqlite|postgres|both [REMINDERS] [KILLS] [WORKERS] [SEED]
 """
 
 import asyncio
@@ -183,7 +183,8 @@ def _judge(url: str, platform: Platform, count: int, kills: int, seconds: float,
 
 
 def main() -> None:
-    kinds = sys.argv[1:2] or ["sqlite", "postgres"]
+    asked = sys.argv[1] if len(sys.argv) > 1 else "both"
+    kinds = ["sqlite", "postgres"] if asked == "both" else [asked]
     count, kills, workers, seed = (
         int(a) for a in [*sys.argv[2:6], *("10000", "200", "4", "1")[max(0, len(sys.argv) - 2) :]]
     )

@@ -1,6 +1,8 @@
 """Sends a second, beside one APScheduler job a reminder in its SQLAlchemyJobStore: in turns, in the same run.
 
-usage: python -m benchmarks.reminders_sends [sqlite|postgres ...] [--rounds N]
+usage: python -m benchmarks.reminders_sends [sqlite|postgres ...] [--rounds N] [--workers 1 2]
+
+`--workers`: how many of our processes share the queue; the job store cannot be shared by several.
 
 Three ways to send, the same for both sides, so that one sees what bounds what:
   nothing  the send returns at once: what claiming and recording cost
@@ -15,6 +17,8 @@ import asyncio
 import datetime as dt
 import json
 import logging
+import multiprocessing as mp
+import resource
 import statistics
 import time
 from typing import Any, Protocol
@@ -30,6 +34,7 @@ from benchmarks.reminders_crash import FAST, KEY, fill, one_step_faq
 from bot.channels.port import Receive, SendFailed
 from bot.core.values import Address, Message
 from bot.outbox import Outbox
+from bot.outbox.outbox import LINES
 from bot.store.store import Store
 
 SENDS = 10_000
@@ -111,26 +116,72 @@ class Posting:
     async def stop(self) -> None: ...
 
 
-def ours(url: str, way: str, port: int) -> dict[str, float]:
+def ours(url: str, way: str, port: int, workers: int = 1) -> dict[str, float]:
     """Claim, send, record, through the product's outbox; every setting but the rate is the product's own."""
     faq = one_step_faq()
     store = Store.open(url, KEY)
     store.upgrade()
     fill(store, faq, SENDS, ("line",))
-
-    async def drain() -> dict[str, float]:
-        posts = poster(way, port)
-        outbox = Outbox(store, lambda: faq, {"line": Posting(posts)}, rates=FAST, seed=1)
-        started, worked = time.monotonic(), time.process_time()
-        taken = await outbox.tick()
-        seconds, cpu = time.monotonic() - started, time.process_time() - worked
-        await posts.close()
-        return {"per_second": taken / seconds, "cpu_us": cpu / taken * 1e6}
-
-    figures = asyncio.run(drain())
+    store.close()  # nothing of it may live on in the workers
+    context = mp.get_context("fork")
+    ready, figures = context.Barrier(workers + 1), context.Queue()
+    crew = [
+        context.Process(target=_drain, args=(url, way, port, ready, figures), daemon=True)
+        for _ in range(workers)
+    ]
+    for process in crew:
+        process.start()
+    ready.wait(60)
+    started = time.monotonic()
+    done = [figures.get(timeout=120) for _ in crew]
+    seconds = time.monotonic() - started
+    store = Store.open(url, KEY)
     assert store.states() == {"sent": SENDS}
     store.close()
-    return figures
+    return {
+        "per_second": SENDS / seconds,
+        "cpu_us": sum(cpu for cpu, _ in done) / SENDS * 1e6,
+        "worker_mb": max(mb for _, mb in done),
+    }
+
+
+def _drain(url: str, way: str, port: int, ready: Any, figures: Any) -> None:
+    """One worker: wait for the others, send until nothing is due."""
+    faq, store = one_step_faq(), Store.open(url, KEY)
+    store.healthy()  # connected
+
+    async def drain() -> float:
+        posts = poster(way, port)
+        outbox = Outbox(store, lambda: faq, {"line": Posting(posts)}, rates=FAST, seed=1)
+        ready.wait(60)
+        worked = time.process_time()
+        await outbox.tick()
+        await posts.close()
+        return time.process_time() - worked
+
+    cpu = asyncio.run(drain())
+    store.close()
+    figures.put((cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def client_alone(way: str, port: int) -> dict[str, float]:
+    """The floor: the same posts with the same client, 64 at a time, and nothing else."""
+
+    async def run() -> float:
+        posts, left = poster(way, port), iter(range(SENDS))
+        text = "Day 3: a word on how you may feel today. " * 6
+
+        async def line() -> None:
+            for number in left:
+                await posts.post({"to": str(number), "text": text})
+
+        started = time.monotonic()
+        await asyncio.gather(*[line() for _ in range(LINES)])
+        seconds = time.monotonic() - started
+        await posts.close()
+        return SENDS / seconds
+
+    return {"per_second": asyncio.run(run())}
 
 
 _job: dict[str, Any] = {}
@@ -171,16 +222,17 @@ async def _run_jobs(url: str, way: str, port: int) -> dict[str, float]:
     return {"per_second": done / seconds, "cpu_us": cpu / max(done, 1) * 1e6}
 
 
-def compare(kind: str, way: str, rounds: int) -> None:
+def compare(kind: str, way: str, rounds: int, workers: int = 1) -> None:
     """In turns, so that both meet the same weather on a shared machine; the medians, and the ratio of each round."""
-    mine, other = [], []
+    mine, other, floor = [], [], []
     for _ in range(rounds):
         server = Server()
         with database(kind) as url:
-            mine.append(in_child(ours, url, way, server.port))
+            mine.append(in_child(ours, url, way, server.port, workers))
         with database(kind) as url:
             other.append(in_child(scheduler_jobs, url, way, server.port))
         assert way == "nothing" or server.accepted >= SENDS
+        floor += [in_child(client_alone, way, server.port)] if way != "nothing" else []
         server.stop()
     ratios = sorted(a["per_second"] / b["per_second"] for a, b in zip(mine, other, strict=True))
 
@@ -188,11 +240,13 @@ def compare(kind: str, way: str, rounds: int) -> None:
         return statistics.median(row[name] for row in rows)
 
     speed = middle(mine, "per_second")
+    alone = f"   client alone {middle(floor, 'per_second'):.0f}/s" if floor else ""
     print(
-        f"{kind:8} {way:8} ours {speed:6.0f}/s ({middle(mine, 'cpu_us'):4.0f} us of processor, "
-        f"{middle(mine, 'mb'):3.0f} MB)   job store {middle(other, 'per_second'):5.0f}/s "
+        f"{kind:8} {way:8} {workers} worker{'s' if workers > 1 else ' '} "
+        f"ours {speed:6.0f}/s ({middle(mine, 'cpu_us'):4.0f} us of processor, {middle(mine, 'worker_mb'):3.0f} MB)   "
+        f"job store {middle(other, 'per_second'):5.0f}/s "
         f"({middle(other, 'cpu_us'):5.0f} us, {middle(other, 'mb'):3.0f} MB)   "
-        f"{statistics.median(ratios):5.1f} x ({ratios[0]:.1f} to {ratios[-1]:.1f})"
+        f"{statistics.median(ratios):5.1f} x ({ratios[0]:.1f} to {ratios[-1]:.1f}){alone}"
         f"{'' if speed >= GOALS[kind] else f'   BELOW {GOALS[kind]}/s'}",
         flush=True,
     )
@@ -204,10 +258,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.reminders_sends")
     parser.add_argument("kinds", nargs="*", default=["sqlite", "postgres"])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="*", default=WAYS, choices=WAYS)
+    parser.add_argument("--workers", nargs="*", type=int, default=[1, 2])
     options = parser.parse_args(arguments)
     for kind in options.kinds:
-        for way in WAYS:
-            compare(kind, way, options.rounds)
+        for way in options.ways:
+            for workers in options.workers if kind == "postgres" else [1]:
+                compare(kind, way, options.rounds, workers)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Understanding measured: accuracy and speed beside what one would use instead, start-up, memory, typing slips, growth.
 
+usage: python -m benchmarks.understanding [--short]   (without the growth)
+
 Every figure comes from one run on one machine, rivals included, because machines are noisy. Public question sets are read from
 the folder in SMILELINE_PUBLIC_SETS (clinc150.jsonl, massive_ja.jsonl ...); they are not part of the project.
 """
@@ -298,7 +300,8 @@ def main() -> None:
     mistyped(understander)
     reload_time(understander, text)
     rivals(understander, faq)
-    growth(understander)
+    if "--short" not in sys.argv:  # ten times the library trains for minutes
+        growth(understander)
     public_sets()
     print(f"\npeak memory of this run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

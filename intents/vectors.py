@@ -80,7 +80,7 @@ class HashIndex:
     @cached_property
     def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
         """(where each bucket starts, places from there on, bits that do not tell the bucket)."""
-        bits = max(1, len(self.hashes).bit_length() - 1)
+        bits = max(1, len(self.hashes).bit_length() + 1)
         shift = np.uint64(64 - bits)
         sizes = np.bincount((self.hashes >> shift).astype(np.intp), minlength=1 << bits)
         deepest = int(sizes.max())

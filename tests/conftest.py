@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from intents.faq import Faq
 from intents.understand import Understander
@@ -22,6 +23,9 @@ from tests.databases import (  # noqa: F401 - fixtures
 )
 from tests.scene import scene, scene_folder  # noqa: F401 - fixtures
 
+# How long an example takes says more about the machine than about us.
+settings.register_profile("smileline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("smileline")
 if memory := quick_folder():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # where tmp_path lies
 

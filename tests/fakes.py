@@ -109,15 +109,12 @@ class FakeStaff:
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
-    def takes_requests(self) -> bool:
-        return self.reachable
-
     def is_staff(self, address: Address) -> bool:
         return address in self.chats
 
     def situation(self, address: Address) -> Situation:
         alarmed = any(patient.address == address for patient, _ in self.alerts)
-        return Situation(address in self.taken, alarmed, address in self.asking)
+        return Situation(address in self.taken, alarmed, address in self.asking, self.reachable)
 
     async def heard(self, event: Incoming) -> str:
         self.listened.append(event)

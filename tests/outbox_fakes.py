@@ -3,12 +3,13 @@
 import asyncio
 import datetime as dt
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bot.channels.port import Receive, SendFailed
 from bot.core.reminders import plan
 from bot.core.values import Address, Message
 from bot.outbox import Outbox
+from bot.store.bulk import NewPatient
 from bot.store.store import Store
 from intents.faq import Faq
 
@@ -110,6 +111,16 @@ class Clinic:
         assert patient.id is not None
         self.set_date(patient.id, date)
         return patient.id
+
+    def enrol_many(self, chats: Iterable[int], channel: str = "telegram") -> None:
+        """The same for a crowd, by the import's way."""
+        planned = plan(self.faq.file.reminders.steps, DAY_0, self.faq.clinic.timezone)
+        people = [
+            NewPatient(Address(channel, str(chat)), self.now, "en", False, None, DAY_0, planned)
+            for chat in chats
+        ]
+        for first in range(0, len(people), 1000):
+            self.store.add_patients(people[first : first + 1000], self.now)
 
     def set_date(self, patient_id: int, date: dt.date) -> None:
         planned = plan(self.faq.file.reminders.steps, date, self.faq.clinic.timezone)

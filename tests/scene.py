@@ -66,7 +66,7 @@ class Scene:
         self._ids, self.typing_after_seconds = itertools.count(1), 60.0
         self.inbox = self.restarted()
 
-    def restarted(self) -> Inbox:
+    def restarted(self, owner: str = "this machine") -> Inbox:
         """A new process over the same store, after the old one's end."""
         self.inbox = Inbox(
             self.store,  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ class Scene:
             {"fake": self.channel},
             self.staff,
             self.clock,
-            owner="this machine",
+            owner=owner,
             typing_after_seconds=self.typing_after_seconds,
             sleep=self._sleep,
             monotonic=lambda: self.seconds,

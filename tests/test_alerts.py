@@ -16,6 +16,7 @@ from tests.staff_fakes import SECOND, STAFF, FakeRoom
 ANNA = Patient(Address("line", "U1"), language="en")
 FEVER = OpenAlert("danger", "urgent", "fever_infection", "I have 39 of fever")
 PERSON = OpenAlert("person", "call", None, "")
+CHECK_IN = OpenAlert("check_in", "call", None, "How are you? – 4–6")
 TALK = (
     Line(NOW - dt.timedelta(minutes=2), "patient", "is swelling normal"),
     Line(NOW - dt.timedelta(minutes=2), "bot", "Yes, for a week."),
@@ -125,6 +126,69 @@ async def test_danger_anew_after_it_was_read_shows_a_new_card(scene: Scene) -> N
 
     assert "staff:ack:1" in scene.room.card.actions
     assert scene.room.posts[0].actions == []
+
+
+async def test_a_worrying_check_in_makes_more_of_a_wish_for_a_person_that_was_read(scene: Scene) -> None:
+    await scene.alert(PERSON)
+    await scene.tap("staff:ack:1")
+
+    await scene.alert(CHECK_IN)
+
+    (alert,) = scene.store.open_alerts()
+    assert (alert.kind, alert.acknowledged_at) == ("check_in", None)
+    assert scene.room.card.text.startswith("🟠 CALL · check-in outside the usual course · #1")
+    assert "“How are you? – 4–6”" in scene.room.card.text
+    assert scene.room.card.actions[0] == "staff:ack:1"
+    assert scene.room.posts[0].buttons == ()  # only the new card can be tapped
+
+    await scene.later(minutes=61)
+    assert "Nobody has read alert #1 for 61 minutes" in scene.room.texts()[-1]
+
+
+async def test_a_worrying_check_in_does_not_put_off_the_call_for_a_wish_that_waits(scene: Scene) -> None:
+    await scene.alert(PERSON)
+    await scene.later(minutes=50)
+    await scene.alert(CHECK_IN)
+    card = scene.room.card.text
+
+    await scene.later(minutes=10)
+
+    assert "check-in outside the usual course" in card
+    assert "Nobody has read alert #1 for 60 minutes" in scene.room.texts()[-1]
+
+
+async def test_a_check_in_that_did_not_reach_the_chat_is_told_soon(scene: Scene) -> None:
+    await scene.alert(PERSON)
+    scene.room.failures = [SendFailed("not_found")]
+    told = await scene.alert(CHECK_IN)
+
+    await scene.later(seconds=30)
+
+    assert not told
+    assert "Nobody has read alert #1" in scene.room.texts()[-1]
+
+
+async def test_a_worrying_check_in_under_a_danger_that_was_read_is_heard_and_leaves_it_a_danger(
+    scene: Scene,
+) -> None:
+    await scene.alert()
+    await scene.tap("staff:ack:1")
+
+    await scene.alert(CHECK_IN)
+
+    (alert,) = scene.store.open_alerts()
+    assert (alert.kind, alert.acknowledged_by) == ("danger", "Kim")
+    assert (scene.room.texts()[-1], scene.room.posts[-1].quiet) == ("“How are you? – 4–6”", False)
+
+
+async def test_a_further_wish_for_a_person_makes_no_less_of_a_check_in(scene: Scene) -> None:
+    await scene.alert(CHECK_IN)
+    await scene.tap("staff:ack:1")
+
+    await scene.alert(PERSON)
+
+    (alert,) = scene.store.open_alerts()
+    assert (alert.kind, alert.acknowledged_by) == ("check_in", "Kim")
 
 
 async def test_an_unread_danger_is_told_again_after_five_minutes_not_before(scene: Scene) -> None:

@@ -234,6 +234,16 @@ async def test_no_cheerful_push_while_staff_look_after_a_worrying_answer(clinic:
     assert (held, clinic.headlines()) == ([], ["day_1"])
 
 
+async def test_a_worrying_answer_while_a_person_is_wanted_holds_the_pushes_too(clinic: Clinic) -> None:
+    clinic.enrol()
+    clinic.store.open_alert(HOME, None, "person", "call", None, "", clinic.now)
+    clinic.store.open_alert(HOME, None, "check_in", "call", None, "4-6", clinic.now)
+
+    await clinic.run(at(1, 12))
+
+    assert clinic.texts() == []
+
+
 async def test_asked_and_answered_are_counted(clinic: Clinic) -> None:
     patient = clinic.enrol()
     await clinic.run(at(8, 12))

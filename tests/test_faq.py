@@ -98,8 +98,8 @@ def test_clinic_is_marked_as_placeholder() -> None:
         ("first: 8", "first: 7", "but day 8 comes next"),
         ("        last: 14", "        last: 3", "the window ends on day 3 before it starts"),
         (
-            "- first: 15\n        text",
-            "- first: 15\n        last: 60\n        text",
+            "- first: 30\n        urgency",
+            "- first: 30\n        last: 60\n        urgency",
             "nothing is said from day 61",
         ),
         ("  languages: [", "  languages: [xx, ", 'came "xx"'),

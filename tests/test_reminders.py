@@ -1,11 +1,10 @@
 """The plan, lateness, quiet hours and the decision at send time: plain functions, both sides of every edge."""
 
-import dataclasses
 import datetime as dt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.delivery import RETRY_KEY_HOLDS, Due, End, Send, Wait, after_failure, decide
@@ -43,7 +42,7 @@ def due(**changes: object) -> Due:
         first_tried_at=None,
         retry_key="k",
     )
-    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+    return usual._replace(**changes)  # type: ignore[arg-type]
 
 
 def test_every_step_is_planned_in_order_on_the_clinics_clocks(faq: Faq) -> None:
@@ -70,7 +69,7 @@ def test_a_skip_step_that_is_too_late_leaves_the_turn_to_the_one_before() -> Non
 
     settled = {item.planned.step_id: (item.state, item.reason) for item in settle(planned, at(2, 12))}
 
-    assert settled == {"a": ("pending", None), "b": ("missed", "late")}
+    assert settled == {"a": ("pending", None), "b": ("missed", "past")}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +176,7 @@ def test_waits_grow_but_never_past_the_longest(attempts: int, seed: int) -> None
     assert 1 <= backoff_seconds(attempts, Random(seed)) <= LONGEST_WAIT_SECONDS
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     rate=st.floats(0.5, 500),
     burst=st.integers(1, 50),

@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import datetime as dt
+import os
 import statistics
 import time
 
@@ -22,6 +23,7 @@ from tests.peers.bot_api import BotApiServer
 
 pytestmark = pytest.mark.slow  # together longer than all of make check may take
 
+MESSAGES = int(os.environ.get("SMILELINE_MESSAGES", "0"))  # the long runs take 10,000
 LENGTHS = [
     dt.timedelta(seconds=1),
     dt.timedelta(minutes=1),
@@ -69,7 +71,7 @@ async def test_an_outage_of_any_length_loses_nothing_silently(
     assert at_first <= 1  # not everything that was missed at once
     assert len(rows) >= 8
     assert {state for state, _ in rows} <= {"sent", "missed"}
-    assert all(reason in ("late", "folded", "had") for state, reason in rows if state == "missed")
+    assert all(reason in ("late", "past", "folded", "had") for state, reason in rows if state == "missed")
 
 
 async def test_what_an_outage_made_too_late_is_counted_with_its_reason(clinic: Clinic) -> None:
@@ -81,6 +83,45 @@ async def test_what_an_outage_made_too_late_is_counted_with_its_reason(clinic: C
     past = sum(step.day <= 40 for step in clinic.faq.file.reminders.steps)
     assert sum(rows.values()) == past
     assert rows["sent", None] == 1
+
+
+async def test_what_an_outage_made_too_late_stands_on_the_staffs_list_and_what_was_folded_does_not(
+    clinic: Clinic,
+) -> None:
+    clinic.enrol("1")
+    clinic.enrol("2")
+
+    await clinic.tick(at(2, 11))  # day_0 says nothing any more; day_1 is folded into day_2
+
+    listed = clinic.store.trouble(at(0, 0))
+    assert sorted((row.patient_id, row.step_id, row.state, row.reason) for row in listed) == [
+        (1, "day_0", "missed", "late"),
+        (2, "day_0", "missed", "late"),
+    ]
+    assert len([text for text in clinic.told if "too late" in text]) == 1
+
+
+async def test_a_patient_who_comes_late_is_no_trouble(clinic: Clinic) -> None:
+    clinic.now = at(2, 11)
+    clinic.enrol("1")
+
+    await clinic.tick()
+
+    assert ("missed", "past") in overdue(clinic.store, at(2, 11))
+    assert (clinic.store.trouble(at(0, 0)), clinic.told) == ([], [])
+
+
+@pytest.mark.parametrize(("wish", "back"), [("paused", "on"), ("stopped", "on")])
+async def test_what_the_patient_let_pass_is_no_trouble(clinic: Clinic, wish: str, back: str) -> None:
+    patient = clinic.enrol("1")
+    clinic.store.set_reminders(patient, wish, at(0, 19))  # type: ignore[arg-type]
+    await clinic.tick(at(0, 20))
+
+    clinic.store.set_reminders(patient, back, at(1, 9))  # type: ignore[arg-type]
+    await clinic.tick(at(1, 9))
+
+    assert overdue(clinic.store, at(1, 9)) == [("missed", wish)]
+    assert (clinic.store.trouble(at(0, 0)), clinic.told) == ([], [])
 
 
 # --- a clock that is set in the middle of a sweep
@@ -157,7 +198,10 @@ class Strict(FakeChannel):
         self.refused = 0
 
     async def send(self, address: Address, message: Message, **options: object) -> None:  # type: ignore[override]
-        now, chat = self._clinic[0].now, address.chat
+        now, chat = (
+            self._clinic[0].outbox._now(),
+            address.chat,
+        )  # goes on within a sweep, on a slow machine too
         if now < self.silent_until.get(chat, now):
             self.early.append(chat)
         if int(chat) % 3 == 0 and chat not in self.silent_until:
@@ -174,15 +218,16 @@ async def test_nothing_goes_to_a_chat_before_its_retry_after_and_others_go_on(st
     holder.append(clinic)
     clinic.channels["telegram"] = clinic.telegram = strict = Strict(holder)
     clinic.outbox = clinic.new_outbox()
-    for number in range(200):
-        clinic.enrol(str(number))
+    count = MESSAGES or 200
+    clinic.enrol_many(range(count))
 
     await clinic.run(at(0, 19, 30), dt.timedelta(hours=8))
-    await clinic.run(at(0, 19, 32), dt.timedelta(seconds=1))
+    seconds = 60 + count / 15  # a third of them goes out twice, at 24 a second
+    await clinic.run(at(0, 19, 30) + dt.timedelta(seconds=seconds), dt.timedelta(seconds=1))
 
-    assert strict.refused == 67
+    assert strict.refused == len(range(0, count, 3))
     assert strict.early == []
-    assert sorted(int(address.chat) for address, _ in strict.sent) == list(range(200))
+    assert sorted(int(address.chat) for address, _ in strict.sent) == list(range(count))
 
 
 # --- a crowd that is due in one minute
@@ -217,13 +262,12 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
     store: Store, faq: Faq
 ) -> None:
     """Five times Telegram's limits, so that 500 take 6 seconds and not half a minute; the proportions are its own."""
-    count, replies = 500, []
+    count, replies = MESSAGES or 500, []
     async with Limited(per_second=150) as server:
         pace = Pace(per_second=120, reminders_per_second=90, chat_per_second=1, chat_burst=1)
         channel = telegram_channel(server.url, pace=pace)
         clinic = Clinic(store, faq)
-        for number in range(count):
-            clinic.enrol(str(number + 1000))
+        clinic.enrol_many(range(1000, 1000 + count))
         clinic.now = at(0, 19, 30)
         began, wall = time.monotonic(), clinic.now
         outbox = Outbox(
@@ -236,7 +280,7 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
         )
 
         async def patients_write() -> None:
-            for number in range(20):
+            for number in range(count // 25):  # all the while
                 asked = time.monotonic()
                 await channel.send(Address("telegram", str(number + 1)), Message("an answer"))
                 replies.append(time.monotonic() - asked)
@@ -249,4 +293,5 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
     assert server.refused == 0
     assert store.states()["sent"] == count
     assert seconds >= count / 90 * 0.9  # not faster than it may
-    assert statistics.quantiles(replies, n=20)[-1] < 1
+    assert statistics.median(replies) < 1
+    assert max(replies) < 3  # behind the crowd they would wait five, and a loaded machine adds its own

@@ -207,7 +207,7 @@ async def test_when_the_database_fails_for_the_reminder_the_answer_goes_out(scen
     async def broken(*_: object) -> Ride | None:
         raise OSError("the database is away")
 
-    scene.inbox._rides = broken
+    scene.inbox.conversing._riding.rides = broken
 
     await scene.writes("swollen")
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.channels.port import utc_now
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram.profile import Profile
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
@@ -56,7 +57,8 @@ class Clinic:
     def __init__(self, telegram: Forum, store: Store, faq: Faq, editing: Editing | None = None) -> None:
         self.telegram, self.store, self.faq = telegram, store, faq
         self.channel = TelegramChannel(
-            TOKEN, telegram.url, mode="polling", secret="s", public_url=None, commands=lambda language: [("help", "Help")],
+            TOKEN, telegram.url, mode="polling", secret="s", public_url=None,
+            profile=Profile(lambda _: [("help", "Help")], lambda _: "Hello"),
             group_refused=lambda language: "Only in private", languages=["en"], sign_key=KEY, clock=utc_now,
             staff_chat=STAFF,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from bot.core.values import Address, Incoming
 from bot.store.crypto import Vault, load_key
 from bot.store.housekeeping import EVENTS_KEPT
 from bot.store.schema import metadata
-from bot.store.store import Store, StoreError, StoreSettingsError, WrongKeyError
+from bot.store.store import Store, StoreAway, StoreError, StoreSettingsError, WrongKeyError
 from intents.faq import Faq
 from tests.databases import KEY
 from tests.outbox_fakes import DAY_0, Clinic, at
@@ -79,6 +79,17 @@ def test_consent_twice_makes_one_patient(store: Store) -> None:
 
     assert first.id == second.id
     assert (second.language, second.traditional, second.consent_at) == ("zh", True, at(0, 9))
+
+
+def test_a_fault_of_the_driver_is_the_stores_error_and_quotes_nobody(store: Store) -> None:
+    with store.write() as db:
+        db.execute(text("DROP TABLE addresses" if store.is_sqlite else "DROP TABLE addresses CASCADE"))
+
+    with pytest.raises(StoreError) as caught:
+        store.patient(Address("line", "U-anna"))
+
+    assert isinstance(caught.value, StoreAway if store.is_sqlite else StoreError)
+    assert "U-anna" not in str(caught.value)
 
 
 def test_nothing_is_known_of_a_stranger(store: Store) -> None:

@@ -42,7 +42,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A planned reminder with the state in which it begins, and the reason where it begins as missed."""
+    """A planned reminder with the state in which it begins, and the reason where it begins as missed.
+
+    "past": its time was over before the patient came, which is nobody's fault; "late" is what an outage made too late.
+    """
 
     planned: Planned
     state: Literal["pending", "missed"]
@@ -77,7 +80,7 @@ def settle(planned: list[Planned], now: dt.datetime, had: Collection[str] = ()) 
         elif item.step_id in had:
             settled.append(Settled(item, "missed", "had"))
         else:
-            settled.append(Settled(item, "missed", "folded" if item.then == "fold" else "late"))
+            settled.append(Settled(item, "missed", "folded" if item.then == "fold" else "past"))
     return settled
 
 

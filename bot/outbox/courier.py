@@ -1,4 +1,4 @@
-"""Takes one claimed reminder to its patient: still sensible? wait for the slot, mark, send, record."""
+"""Takes one claimed reminder to its patient: put into words, wait for the slot, mark, send, record."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ from random import Random
 from bot import logs
 from bot.channels.port import Channel, SendFailed
 from bot.core import journey
-from bot.core.delivery import Due, End, Send, Wait, after_failure, decide
+from bot.core.delivery import Due, End, Send, Wait, after_failure
 from bot.core.pacing import PROBING, backoff_seconds
 from bot.core.values import Address, Message
 from bot.core.wording import Wording
@@ -21,7 +21,19 @@ from intents.faq import Faq
 log = logs.get(__name__)
 
 LONGEST_BLOCK_SECONDS = 3600.0
-LINES = 64  # calls to one platform at a time
+LATER = timedelta(minutes=10)  # when to look again at what cannot leave for a reason of our own
+FRESH = timedelta(seconds=1)  # a claim that marks the start vouches for so long that the reminder makes sense
+_SENT = End("sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A claimed reminder in words, with where it goes; `recorded` is called once, when nothing of it is left to do."""
+
+    item: Claimed
+    address: Address
+    message: Message
+    recorded: Callable[[object], None]
 
 
 class Courier:
@@ -44,50 +56,69 @@ class Courier:
         self._sleep = sleep
         self._rng = rng
         self._send_timeout_seconds = send_timeout_seconds
+        self._log = log.bind()  # else it is bound anew at each line
         self._fares: dict[str, _Fare] = {}
         self._composer = Composer()
-        self._lines = {name: asyncio.Semaphore(LINES) for name in channels}
         self.saving: frozenset[str] = frozenset()  # channels whose quota is down to its reserve
         self.last_sent_at: datetime | None = None
 
-    async def deliver(self, claimed: Claimed, faq: Faq) -> None:
-        """One claimed reminder, to its end or back into the queue. Raises nothing but cancellation."""
-        due, verdict = claimed.due, decide(claimed.due, faq, self._now(), self.saving)
+    def pack(
+        self, item: Claimed, faq: Faq, now: datetime, recorded: Callable[[object], None]
+    ) -> Parcel | None:
+        """The reminder ready to leave; None when it does not, which is then on its way to the record."""
+        due, verdict = item.due, item.verdict
+        assert verdict is not None, "the outbox's claims are decided"
         if isinstance(verdict, Send):
-            address = due.address
-            assert address is not None, "decide holds a reminder without address"
-            if address.channel not in self._channels:  # a patient of a channel that is switched off here
-                verdict = Wait(self._now() + timedelta(minutes=10), "channel_off")
+            assert due.address is not None, "decide holds a reminder without address"
+            channel = self._channels.get(due.address.channel)
+            if channel is None:  # a patient of a channel that is switched off here
+                verdict = Wait(now + LATER, "channel_off")
             else:
-                message = self._composer.compose(due, verdict, faq, self._channels[address.channel].platform)
-                await self._pause_until(claimed.slot)
-                await self._send(due, address, message, claimed.probe)
-                return
+                try:
+                    words = self._composer.compose(due, verdict, faq, channel.platform)
+                    return Parcel(item, due.address, words, recorded)
+                except Exception:  # one reminder's fault stays its own
+                    log.exception("compose_broke", reminder=due.id)
+                    verdict = Wait(now + LATER, "error")
         log.info("reminder_not_sent", reminder=due.id, verdict=type(verdict).__name__, reason=verdict.reason)
-        await self._recorder.put(Result(due.id, due.patient_id, verdict))
+        self._recorder.hand(Result(due.id, due.patient_id, verdict), recorded)
+        return None
 
-    async def _pause_until(self, slot: datetime) -> None:
-        seconds = (slot - self._now()).total_seconds()
-        if seconds > 0:
-            await self._sleep(seconds)
+    async def deliver(self, parcel: Parcel) -> None:
+        """To its end or back into the queue. Raises nothing but cancellation."""
+        try:
+            await self._deliver(parcel)
+        except Exception:  # one reminder's fault stays its own; its lease brings it back
+            log.exception("delivery_broke", reminder=parcel.item.due.id)
+            parcel.recorded(False)
 
-    async def _send(self, due: Due, address: Address, message: Message, probe: bool = False) -> None:
-        if not await self._recorder.put(Start(due.id, address.channel)):
+    async def _deliver(self, parcel: Parcel) -> None:
+        item, due, name = parcel.item, parcel.item.due, parcel.address.channel
+        now = self._now()
+        if item.slot > now:
+            await self._sleep((item.slot - now).total_seconds())
+            now = self._now()
+        fresh = item.begun_at is not None and now - item.begun_at <= FRESH
+        if not fresh and not await self._recorder.put(Start(due.id, name)):
             log.info("reminder_withdrawn", reminder=due.id)  # stopped, moved or alarmed since the claim
+            parcel.recorded(False)
             return
         # If we die from here on, nobody knows whether it arrived: see bot.store.deliveries.
-        change = await self._try(due, address, message, probe)
-        await self._recorder.put(change)
-        log.info("reminder", reminder=due.id, channel=address.channel, outcome=_word(change))
+        change = await self._try(due, parcel.address, parcel.message, item.probe)
+        self._log.info("reminder", reminder=due.id, channel=name, outcome=_word(change))
+        if not self._channels[name].retry_keys:  # the next may leave when this one is no longer in doubt
+            await self._recorder.put(change)
+            parcel.recorded(True)
+        else:  # LINE knows a repeat: many may be in doubt, and share a commit
+            self._recorder.hand(change, parcel.recorded)
 
     async def _try(self, due: Due, address: Address, message: Message, probe: bool) -> Change:
         channel = self._channels[address.channel]
         try:
-            async with self._lines[address.channel]:
-                if (until := self._blocked(address.channel)) and not probe:  # while it stood in line
-                    return Result(due.id, due.patient_id, Wait(until, "channel_blocked"))
-                async with asyncio.timeout(self._send_timeout_seconds):  # shorter than the lease
-                    await channel.send(address, message, retry_key=due.retry_key)
+            if (until := self._blocked(address.channel)) and not probe:  # while it stood in line
+                return Result(due.id, due.patient_id, Wait(until, "channel_blocked"))
+            async with asyncio.timeout(self._send_timeout_seconds):  # shorter than the lease
+                await channel.send(address, message, retry_key=due.retry_key)
         except SendFailed as err:
             failure = err
         except TimeoutError:
@@ -98,7 +129,7 @@ class Courier:
         else:
             await self._fared_well(address.channel, probe)
             self.last_sent_at = self._now()
-            return Result(due.id, due.patient_id, End("sent"))
+            return Result(due.id, due.patient_id, _SENT)
         return await self._failed(due, address, failure, channel.retry_keys)
 
     async def _failed(self, due: Due, address: Address, failure: SendFailed, retry_keys: bool) -> Change:

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -18,9 +18,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot import logs
 from bot.channels.port import Channel, utc_now
+from bot.core.delivery import Due, End, Send, Wait, decide
 from bot.core.pacing import Rate
 from bot.core.values import Address
-from bot.outbox.courier import Courier
+from bot.outbox.courier import LATER, Courier, Parcel
+from bot.outbox.lines import Lines
 from bot.outbox.recorder import Recorder
 from bot.outbox.replan import Replanner
 from bot.outbox.ride import Ride, of_event, ride_again, ride_along
@@ -31,8 +33,9 @@ from intents.faq import Faq
 
 log = logs.get(__name__)
 
-SMALL_PAGE, PAGE = 64, 512  # reminders a claim, at first and at most
+SMALL_PAGE, PAGE = 64, 1024  # reminders a claim, at first and at most
 FULL = 2000  # reminders under way in this process before the next are claimed
+LINES = 64  # calls at a time to a platform that knows repeats
 HEARTBEAT = dt.timedelta(minutes=1)
 
 
@@ -42,8 +45,8 @@ class Outbox:
     `faq`: the file as it is now. `tell_staff` may raise; the notice is then told later. `marker`: a file that lives
     outside the database and shows whether the database is an old copy (see Watchman). `seed` fixes the jitter.
     `concurrency`: how many sends of a channel may be between mark and record, which is how many may arrive twice after a
-    crash; where the platform knows repeats by their key there are none, and `keyed_concurrency` holds: the more wait for
-    one commit, the cheaper each is.
+    crash; where the platform knows repeats by their key there are none, and twice `keyed_concurrency` holds: the more share
+    a commit, the cheaper each is.
     """
 
     def __init__(
@@ -76,21 +79,23 @@ class Outbox:
         recorder = Recorder(store, self._claims(), self._now)
         rng = Random(seed)  # noqa: S311 - jitter, not a secret
         self._courier = Courier(store, recorder, channels, self._now, sleep, rng, send_timeout_seconds)
+        self._lines = {
+            name: Lines(
+                min(LINES, keyed_concurrency) if channel.retry_keys else concurrency, self._courier.deliver
+            )
+            for name, channel in channels.items()
+        }
         self._watchman = Watchman(store, channels, tell_staff, marker)
         self._replanner = Replanner(store)
         self._clock_guard = ClockGuard()
-        self._rooms = {
-            name: asyncio.Semaphore(keyed_concurrency if channel.retry_keys else concurrency)
-            for name, channel in channels.items()
-        }
-        self._nowhere = asyncio.Semaphore(keyed_concurrency)  # what is recorded without a send
         self._caps = {
             name: 2 * keyed_concurrency if channel.retry_keys else 4 * concurrency
             for name, channel in channels.items()
         }
         self._on: Counter[str] = Counter()  # under way, by channel
+        self._end_of = cache(self._when_ended)
         self._changed = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
         self._scheduler: AsyncIOScheduler | None = None
         self._stopping = False
         self._ticking = asyncio.Lock()
@@ -160,28 +165,27 @@ class Outbox:
         while not self._stopping and not steady.is_off():
             idle, claims = not self._under_way, replace(self._claims(faq), limit=page, room=self._room())
             self._changed.clear()
-            claimed = await asyncio.to_thread(self._store.claim, claims, self._now())
-            for item in claimed:
-                self._take_up(item, faq)
+            claimed = await asyncio.to_thread(self._claim, claims, faq, self._now())
+            self._take_up(claimed, faq)
             taken += len(claimed)
             page = min(
                 PAGE, max(SMALL_PAGE, 2 * len(claimed))
             )  # what is read and left again costs nearly as much
             if not claimed and idle:  # one that ended during the claim may be due again at once
                 break
-            if not claimed:
+            if not claimed and self._under_way:
                 await self._some_ended()
-            while len(self._under_way) >= FULL:
+            while self._under_way >= FULL:
                 await self._some_ended()
         return taken
 
     def _room(self) -> dict[str, int]:
-        """How many more of each channel to claim: none before a quarter is free, so that claims are few and large.
+        """How many more of each channel to claim: none before half is free, so that claims are few and large.
 
         What is claimed must leave before its lease ends, so a slow channel gets no more than it can soon send.
         """
         free = {name: cap - self._on[name] for name, cap in self._caps.items()}
-        return {name: room if 4 * room >= self._caps[name] else 0 for name, room in free.items()}
+        return {name: room if 2 * room >= self._caps[name] else 0 for name, room in free.items()}
 
     async def _some_ended(self) -> None:
         """Until a channel has room again, all have ended, or a second is over."""
@@ -190,33 +194,45 @@ class Outbox:
         self._changed.clear()
         await self._beat()
 
-    def _take_up(self, item: Claimed, faq: Faq) -> None:
-        name = item.due.address.channel if item.due.address else ""
-        task = asyncio.create_task(self._deliver(item, faq))
-        self._under_way.add(task)
-        self._on[name] += 1
-        task.add_done_callback(partial(self._ended, name))
+    def _claim(self, claims: Claims, faq: Faq, now: dt.datetime) -> list[Claimed]:
+        saving = self._courier.saving
 
-    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        def decided(due: Due) -> Send | Wait | End:
+            try:
+                return decide(due, faq, now, saving)
+            except Exception:  # one reminder's fault must not cost the others their claim
+                log.exception("decide_broke", reminder=due.id)
+                return Wait(now + LATER, "error")
+
+        return self._store.claim(claims, now, decided)
+
+    def _take_up(self, claimed: list[Claimed], faq: Faq) -> None:
+        now, parcels = self._now(), dict[str, list[Parcel]]()
+        for item in claimed:
+            name = item.due.address.channel if item.due.address else ""
+            self._under_way += 1
+            self._on[name] += 1
+            parcel = self._courier.pack(item, faq, now, self._end_of(name))
+            if parcel:
+                parcels.setdefault(name, []).append(parcel)
+        for name, some in parcels.items():
+            self._lines[name].put(some)
+
+    def _when_ended(self, name: str) -> Callable[[object], None]:
+        return lambda _: self._ended(name)
+
+    def _ended(self, name: str) -> None:
+        self._under_way -= 1
         self._on[name] -= 1
         cap = self._caps.get(name, FULL)
-        if not self._under_way or 4 * (cap - self._on[name]) in range(
-            cap, cap + 4
-        ):  # just now a quarter is free
+        just_now_half_is_free = 2 * (cap - self._on[name]) in range(cap, cap + 2)
+        if not self._under_way or just_now_half_is_free:
             self._changed.set()
 
-    async def _deliver(self, item: Claimed, faq: Faq) -> None:
-        address = item.due.address
-        async with self._rooms.get(address.channel, self._nowhere) if address else self._nowhere:
-            try:
-                await self._courier.deliver(item, faq)
-            except Exception:  # one reminder's fault stays its own; its lease brings it back
-                log.exception("delivery_broke", reminder=item.due.id)
-
     async def _drain(self) -> None:
-        if self._under_way:
-            await asyncio.wait(set(self._under_way))
+        while self._under_way:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def _beat(self) -> None:
         now = self._now()

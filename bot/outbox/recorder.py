@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from bot import logs
 from bot.store.deliveries import Change, Claims
@@ -10,7 +11,7 @@ from bot.store.store import Store, StoreAway, StoreError
 
 log = logs.get(__name__)
 
-PAGE = 500  # changes a transaction
+PAGE = 1024  # changes a transaction
 LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -21,7 +22,7 @@ class Recorder:
         self._store = store
         self._claims = claims
         self._now = now
-        self._waiting: list[tuple[Change, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Change, Callable[[bool | Exception], None]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def put(self, change: Change) -> bool:
@@ -30,10 +31,14 @@ class Recorder:
         If we die before that, the row's lease runs out and it is treated as of unknown outcome.
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((change, future))
+        self.hand(change, partial(_settle, future))
+        return await future
+
+    def hand(self, change: Change, done: Callable[[bool | Exception], None]) -> None:
+        """The same without waiting: `done` is called with what `put` would return or raise."""
+        self._waiting.append((change, done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return await future
 
     async def _run(self) -> None:
         while self._waiting:
@@ -42,13 +47,11 @@ class Recorder:
                 done = await self._commit([change for change, _ in page])
             except Exception as err:  # a fault of ours: those who wait must hear of it, or they wait for ever
                 log.exception("record_broke", changes=len(page))
-                for _, future in page:
-                    if not future.done():
-                        future.set_exception(err)
+                for _, tell in page:
+                    tell(err)
                 continue
-            for (_, future), ok in zip(page, done, strict=True):
-                if not future.done():
-                    future.set_result(ok)
+            for (_, tell), ok in zip(page, done, strict=True):
+                tell(ok)
 
     async def _commit(self, changes: list[Change]) -> list[bool]:
         pause = 0.05
@@ -64,3 +67,12 @@ class Recorder:
                     log.exception("record_refused", reminder=changes[0].id, error=type(err).__name__)
                     return [False]
                 return [ok for change in changes for ok in await self._commit([change])]
+
+
+def _settle(future: asyncio.Future[bool], outcome: bool | Exception) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -24,6 +24,7 @@ LONG_SILENCE = dt.timedelta(hours=6)
 QUOTA_EVERY = dt.timedelta(hours=1)
 RESERVE_SHARE = 0.1  # of a month's messages, kept for what is urgent
 JUMP_SECONDS = 300.0
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 SETTLE_SECONDS = 600.0  # a clock that stays where it jumped to is believed after this
 
 
@@ -163,7 +164,7 @@ class Watchman:
 
 def steady_seconds() -> float:
     """The machine's own clock, which nobody sets. CLOCK_BOOTTIME goes on while it sleeps: a laptop's morning is no jump."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(_STEADY)
 
 
 class SteadyNow:

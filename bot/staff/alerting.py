@@ -8,6 +8,7 @@ from bot.core.values import Button, CheckedIn, Line, OpenAlert, Patient
 from bot.staff import cards, rings
 from bot.staff.post import Post, title
 from bot.staff.voice import Voice
+from bot.store.alerts import HOLDING
 from bot.store.care import Card, Ring, Thread
 from bot.store.store import Alert, Store
 from intents.faq import URGENCIES
@@ -42,8 +43,13 @@ class Alerting:
         card = await asyncio.to_thread(self._store.card, opened.id)
         if before and card and not _is_new(before, opened):
             return opened, await self._more(thread, alert)
-        await self._expect_answer(opened, now)
-        return opened, await self._show(opened, thread, patient, now)
+        waits = before is not None and card is not None and not _rings_anew(before, opened)
+        if not waits:
+            await self._expect_answer(opened, now)
+        shown = await self._show(opened, thread, patient, now, rings_on=waits)
+        if waits and not shown:
+            await asyncio.to_thread(self._store.postpone_ring, opened.id, now + rings.UNSENT)
+        return opened, shown
 
     async def _expect_answer(self, alert: Alert, now: dt.datetime) -> None:
         clinic = self._voice.faq.clinic
@@ -56,9 +62,12 @@ class Alerting:
     async def _more(self, thread: Thread, alert: OpenAlert) -> bool:
         """A further message under the same alert; ten of them ring once."""
         words = alert.text.strip() or "(asks for a person again)"
-        return await self._post.to_thread(thread, f"“{words}”", quiet=alert.kind != "danger") is not None
+        return await self._post.to_thread(thread, f"“{words}”", quiet=alert.kind not in HOLDING) is not None
 
-    async def _show(self, alert: Alert, thread: Thread, patient: Patient, now: dt.datetime) -> bool:
+    async def _show(
+        self, alert: Alert, thread: Thread, patient: Patient, now: dt.datetime, rings_on: bool = False
+    ) -> bool:
+        """A new card; `rings_on`: the next call stays when it was to be. Whether the chat has it."""
         lines = await asyncio.to_thread(self._store.lines, thread.id, cards.TALK_SHOWN + 1)
         answered = await self._check_ins(patient)
         text = cards.alert_card(alert, thread, patient, lines, answered, self._voice.faq, now)
@@ -67,8 +76,9 @@ class Alerting:
         if card is None:
             return False
         await asyncio.to_thread(self._store.set_card, alert.id, card)
-        due = rings.first_ring(alert.urgency, self._voice.faq.clinic, now)
-        await asyncio.to_thread(self._store.postpone_ring, alert.id, due)
+        if not rings_on:
+            due = rings.first_ring(alert.urgency, self._voice.faq.clinic, now)
+            await asyncio.to_thread(self._store.postpone_ring, alert.id, due)
         await self._strip(old)
         return True
 
@@ -206,7 +216,12 @@ class Alerting:
 
 
 def _is_new(before: Alert, after: Alert) -> bool:
-    """Whether a further message makes staff look again: what was read is dangerous anew, or it became graver."""
+    """Whether a further message makes staff look again: it came after they had read, or is another and graver matter."""
+    return _rings_anew(before, after) or after.kind != before.kind
+
+
+def _rings_anew(before: Alert, after: Alert) -> bool:
+    """Whether the time to answer begins anew; else whoever writes on would put the next call off."""
     reopened = before.acknowledged_at is not None and after.acknowledged_at is None
     return reopened or URGENCIES.index(after.urgency) > URGENCIES.index(before.urgency)
 

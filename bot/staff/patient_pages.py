@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo, available_timezones
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from bot.staff import checkins
 from bot.staff.faq_pages import choice
 from bot.staff.site import Visit
 from bot.store.figures import PatientRow
+from bot.store.watch import Listed
 from intents.languages import LANGUAGES
 
 TROUBLE = dt.timedelta(days=30)
@@ -80,11 +82,23 @@ async def journey_page(visit: Visit) -> web.StreamResponse:
 
 
 async def deliveries(visit: Visit) -> web.StreamResponse:
-    """Reminders that a person should look at: those that may have come twice, failures, and those that wait for staff."""
+    """Reminders that a person should look at: those that may have come twice, failures, what was left out, and what waits for staff."""
     store = visit.site.store
     listed = await asyncio.to_thread(store.trouble, visit.now - TROUBLE)
     health = await asyncio.to_thread(store.delivery_health, visit.now)
-    return await visit.page("deliveries.html", listed=listed, health=health, faq=visit.site.faq)
+    singly = [item for item in listed if item.state != "missed" or item.doubtful]
+    return await visit.page(
+        "deliveries.html", listed=singly, left_out=together(listed), health=health, faq=visit.site.faq
+    )
+
+
+def together(listed: Sequence[Listed]) -> list[tuple[Listed, list[int]]]:
+    """What was left out, a line for each step, day and reason with its patients: an outage makes many at once."""
+    groups: dict[tuple[str, dt.date, str | None], list[Listed]] = {}
+    for item in listed:
+        if item.state == "missed" and not item.doubtful:
+            groups.setdefault((item.step_id, item.due_at.date(), item.reason), []).append(item)
+    return [(items[0], sorted({item.patient_id for item in items})) for items in groups.values()]
 
 
 async def settle_held(visit: Visit) -> web.StreamResponse:

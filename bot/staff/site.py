@@ -34,7 +34,8 @@ HOME = "/staff/"
 SAID = "smileline_said"
 CHANNELS = {"line": "LINE", "telegram": "Telegram", "web": "the chat page"}
 REASONS = {  # why a reminder did not go out as planned, in words
-    "folded": "a later one stands for it", "late": "too late", "moved": "the date was moved",
+    "folded": "a later one stands for it", "late": "too late", "past": "over before they came",
+    "had": "had it already", "moved": "the date was moved",
     "stopped": "stopped by the patient", "paused": "paused by the patient", "step_removed": "taken out of the FAQ",
     "unreachable": "not reachable", "alert": "people are concerned", "quota": "this month's messages are used up",
     "quiet": "quiet hours", "unknown_outcome": "nobody can tell whether it arrived",

@@ -61,8 +61,8 @@ class Alerts(Database):
         text: str,
         now: dt.datetime,
     ) -> Alert:
-        """Open an alert, or add to the one that is open for `address`. Danger reported anew is
-        unacknowledged again.
+        """Open an alert, or add to the one that is open for `address`. Danger reported anew is unacknowledged again, and so
+        is a worrying check-in, unless a danger is open: who read the wish for a person has not read that.
 
         If we die after this returns, the alert is on the staff's list although nobody was rung: the inbox
         handles the event again, which adds its message a second time rather than losing it.
@@ -197,6 +197,6 @@ def _graver(found: Row[Any], kind: AlertKind, urgency: str, red_flag: str | None
     change: dict[str, Any] = {}
     if URGENCIES.index(urgency) > URGENCIES.index(found.urgency):
         change = {"urgency": urgency, "red_flag": red_flag or found.red_flag}
-    if kind == "danger":
+    if kind in HOLDING and (kind == "danger" or found.kind != "danger"):
         change |= {"kind": kind, "acknowledged_at": None, "acknowledged_by": None}
     return change

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     Connection,
-    Row,
     Select,
     and_,
     exists,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from bot.core.delivery import Due
+from bot.core.delivery import Due, End, Send, Wait
 from bot.core.pacing import OTHER, RATES, Lane, Rate, is_blocked, take_slots
 from bot.core.reminders import CATCH_UP_LIMIT
 from bot.core.values import Address
@@ -39,6 +38,8 @@ HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slot
 BATCH = (
     HORIZON / 2
 )  # a channel whose slots are given away beyond this is left alone: few large claims, not many small
+AT_ONCE = dt.timedelta(seconds=1)  # what leaves so soon needs no second look
+SENDING_LEASES = 4  # a send takes longer than a decision: so many leases from its start
 # As text, so that the planner sees that the partial index serves.
 PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
 SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
@@ -51,19 +52,29 @@ _READ = tuple(
         "doubtful", "first_tried_at",
     )
 )  # fmt: skip
-TROUBLE: ColumnElement[bool] = literal_column("(reminders.doubtful OR reminders.state = 'failed')")
+# A reminder that a later one stands for, or that waited because the patient or the staff wanted it, is no trouble.
+LATE: ColumnElement[bool] = literal_column(
+    "(reminders.state = 'missed' AND reminders.reason IN ('late', 'quota'))"
+)
+TROUBLE: ColumnElement[bool] = literal_column(
+    "(reminders.doubtful OR reminders.state = 'failed' "
+    "OR (reminders.state = 'missed' AND reminders.reason IN ('late', 'quota')))"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A reminder that is ours until the lease ends, and the moment from which it may leave.
 
-    `probe`: the channel has failed lately; if this one gets through, it works again.
+    `probe`: the channel has failed lately; if this one gets through, it works again. `verdict`: what the caller of the
+    claim decided. `begun_at`: when the claim marked the start too; it may leave at once.
     """
 
     due: Due
     slot: dt.datetime
     probe: bool = False
+    verdict: Send | Wait | End | None = None
+    begun_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +103,70 @@ class Claiming(Housekeeping):
         assert value is not None, "upgrade() comes first"
         return uuid.UUID(value)
 
+    @cached_property
+    def _space(self) -> bytes:
+        return self._instance.bytes
+
     # --- claim
 
-    def claim(self, claims: Claims, now: dt.datetime) -> list[Claimed]:
-        """Take due reminders, oldest first, as many as the channels' limits let out soon.
+    def claim(
+        self,
+        claims: Claims,
+        now: dt.datetime,
+        decided: Callable[[Due], Send | Wait | End] | None = None,
+    ) -> list[Claimed]:
+        """Take due reminders, oldest first, as many as the channels' limits let out soon; `decided` is asked of each.
 
-        If we die after this, the leases run out and the rows are pending again.
+        If we die after this, the leases run out and the rows are pending again. Those that leave at once for the first time,
+        where the platform knows a repeat, count as perhaps sent: marking their start with the claim saves a write of each,
+        and a reminder that was in a crash before is started alone, so that one which is the cause is found.
         """
         with self.write() as db:
             lanes = self._lanes(db, now)
             rates = {**RATES, **(claims.rates or {})}
             shut = {name for name, lane in lanes.items() if self._is_shut(lane, rates.get(name, OTHER), now)}
             shut |= {name for name, room in claims.room.items() if not room}
-            rows = db.execute(self._with_all(claims, self._first_due(claims, sorted(shut), now), now)).all()
-            kept = self._give_slots(db, claims, rows, lanes, rates, now)
-            lease = now + dt.timedelta(seconds=claims.lease_seconds)
-            taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
-            ours = self.among(reminders.c.id, [row.id for row, _ in kept])
-            db.execute(update(reminders).where(ours).values(taken))
-        failing = {name for name, lane in lanes.items() if lane.failures}
-        return [Claimed(self._due(row), slot, row.push_channel in failing) for row, slot in kept]
+            found = db.execute(self._with_all(claims, self._first_due(claims, sorted(shut), now), now))
+            kept = self._give_slots(db, claims, [self._due(row) for row in found], lanes, rates, now)
+            failing = {name for name, lane in lanes.items() if lane.failures}
+            taken = [self._claimed(claims, due, slot, failing, decided, now) for due, slot in kept]
+            self._take(db, claims, [item.due.id for item in taken if not item.begun_at], now)
+            for channel in claims.retry_keys:
+                begun = [item.due.id for item in taken if item.begun_at and _channel(item.due) == channel]
+                self._take(db, claims, begun, now, channel)
+            return taken
+
+    def _claimed(
+        self,
+        claims: Claims,
+        due: Due,
+        slot: dt.datetime,
+        failing: set[str],
+        decided: Callable[[Due], Send | Wait | End] | None,
+        now: dt.datetime,
+    ) -> Claimed:
+        verdict, channel = decided(due) if decided else None, _channel(due)
+        at_once = due.first_tried_at is None and slot - now <= AT_ONCE and channel in claims.retry_keys
+        begun_at = now if at_once and isinstance(verdict, Send) else None
+        return Claimed(due, slot, channel in failing, verdict, begun_at)
+
+    def _take(
+        self, db: Connection, claims: Claims, ids: list[int], now: dt.datetime, begun: str | None = None
+    ) -> None:
+        """The rows are ours; with the start marked where the message leaves at once, on the channel `begun`."""
+        if not ids:
+            return
+        lease = dt.timedelta(seconds=claims.lease_seconds)
+        values = {
+            "state": "sending",
+            "lease_by": claims.worker,
+            "lease_until": now + lease,
+            "started_at": None,
+        }
+        if begun:
+            values |= {"started_at": now, "first_tried_at": now, "attempts": reminders.c.attempts + 1}
+            values |= {"channel": begun, "lease_until": now + SENDING_LEASES * lease}
+        db.execute(update(reminders).where(self.among(reminders.c.id, ids)).values(values))
 
     def claim_for(self, address: Address, claims: Claims, now: dt.datetime) -> list[Claimed]:
         """The same for one patient who is writing now: what is due, or held because the quota is short.
@@ -130,13 +185,9 @@ class Claiming(Housekeeping):
             back = {"state": "pending", "reason": None, "next_at": now}
             db.execute(update(reminders).where(sure, saved).values(back))
             first = self._first_due(claims, [], now, sure)
-            rows = db.execute(self._with_all(claims, first, now)).all()
-            lease = now + dt.timedelta(seconds=claims.lease_seconds)
-            taken = {"state": "sending", "lease_by": claims.worker, "lease_until": lease, "started_at": None}
-            db.execute(
-                update(reminders).where(self.among(reminders.c.id, [row.id for row in rows])).values(taken)
-            )
-        return [Claimed(self._due(row), now) for row in rows]
+            dues = [self._due(row) for row in db.execute(self._with_all(claims, first, now))]
+            self._take(db, claims, [due.id for due in dues], now)
+        return [Claimed(due, now) for due in dues]
 
     def under_way(self, claims: Claims, now: dt.datetime) -> Claimed | None:
         """What `claims.worker` started to send and has not recorded, while its lease lasts: its process may have died."""
@@ -221,40 +272,41 @@ class Claiming(Housekeeping):
             .prefix_with("MATERIALIZED", dialect="postgresql")
         )
 
-    def _due(self, row: Row[Any]) -> Due:
-        address = None
-        if row.push_channel is not None:
-            address = Address(row.push_channel, self._vault.unseal(row.chat_sealed, PLACE))
+    def _due(self, row: Sequence[Any]) -> Due:
+        # Unpacked in the order of _with_all: by name, the 23 columns cost more than the decision.
+        (
+            id, procedure_id, procedure_date, step_id, due_at, expires_at, attempts, unknowns, doubtful, first_tried_at,
+            patient_id, date, wanted, language, traditional, timezone, detail, channel, chat_sealed,
+            newer_due, alert_open, answered, checked_in_at,
+        ) = row  # fmt: skip
         return Due(
-            id=row.id,
-            patient_id=row.patient_id,
-            step_id=row.step_id,
-            due_at=row.due_at,
-            expires_at=row.expires_at,
-            procedure_date=row.procedure_date,
-            current_date=row.date,
-            reminders=row.reminders,
-            address=address,
-            alert_open=bool(row.alert_open),
-            newer_due=bool(row.newer_due),
-            language=row.language,
-            traditional=row.traditional,
-            timezone=row.timezone,
-            detail=row.detail,
-            attempts=row.attempts,
-            unknowns=row.unknowns,
-            doubtful=row.doubtful,
-            first_tried_at=row.first_tried_at,
-            retry_key=self._key(f"{row.procedure_id}:{row.procedure_date}:{row.step_id}"),
-            answered=bool(row.answered),
-            checked_in_at=row.checked_in_at,
+            id=id,
+            patient_id=patient_id,
+            step_id=step_id,
+            due_at=due_at,
+            expires_at=expires_at,
+            procedure_date=procedure_date,
+            current_date=date,
+            reminders=wanted,
+            address=None if channel is None else Address(channel, self._vault.unseal(chat_sealed, PLACE)),
+            alert_open=bool(alert_open),
+            newer_due=bool(newer_due),
+            language=language,
+            traditional=traditional,
+            timezone=timezone,
+            detail=detail,
+            attempts=attempts,
+            unknowns=unknowns,
+            doubtful=doubtful,
+            first_tried_at=first_tried_at,
+            retry_key=self._key(f"{procedure_id}:{procedure_date}:{step_id}"),
+            answered=bool(answered),
+            checked_in_at=checked_in_at,
         )
 
     def _key(self, name: str) -> str:
         """uuid.uuid5 in a third of its time: it is made for every claimed row."""
-        digest = bytearray(
-            hashlib.sha1(self._instance.bytes + name.encode(), usedforsecurity=False).digest()[:16]
-        )
+        digest = bytearray(hashlib.sha1(self._space + name.encode(), usedforsecurity=False).digest()[:16])
         digest[6] = digest[6] & 0x0F | 0x50
         digest[8] = digest[8] & 0x3F | 0x80
         text = digest.hex()
@@ -273,28 +325,30 @@ class Claiming(Housekeeping):
         self,
         db: Connection,
         claims: Claims,
-        rows: Sequence[Row[Any]],
+        dues: Sequence[Due],
         lanes: dict[str, Lane],
         rates: Mapping[str, Rate],
         now: dt.datetime,
-    ) -> list[tuple[Row[Any], dt.datetime]]:
-        """The rows that may leave within the horizon, one a patient, with their slots; the others stay pending."""
-        kept: list[tuple[Row[Any], dt.datetime]] = []
-        queues: dict[str, list[Row[Any]]] = {}
+    ) -> list[tuple[Due, dt.datetime]]:
+        """Those that may leave within the horizon, one a patient, with their slots; the others stay pending."""
+        kept: list[tuple[Due, dt.datetime]] = []
+        queues: dict[str, list[Due]] = {}
         seen: set[int] = set()
         crowded = []
-        for row in rows:
-            if row.newer_due or row.push_channel is None:  # nothing will be sent
-                kept.append((row, now))
-            elif row.patient_id in seen:
-                crowded.append(row.id)
+        for due in dues:
+            if due.newer_due or due.address is None:  # nothing will be sent
+                kept.append((due, now))
+            elif due.patient_id in seen:
+                crowded.append(due.id)
             else:
-                queues.setdefault(row.push_channel, []).append(row)
-                seen.add(row.patient_id)
+                queues.setdefault(due.address.channel, []).append(due)
+                seen.add(due.patient_id)
         if crowded:
             later = {"next_at": now + CHAT_GAP}
             db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
-        for channel, queue in queues.items():
+        for channel, queue in sorted(
+            queues.items()
+        ):  # in the order of _lanes: two first claims must not wait for each other
             lane = lanes.get(channel, Lane(now - HORIZON))
             want = min(len(queue), claims.room.get(channel, len(queue)))
             slots, paid = take_slots(lane, rates.get(channel, OTHER), want, now, HORIZON)
@@ -309,6 +363,10 @@ class Claiming(Housekeeping):
         with self.write() as db:
             put = self.insert(limits).values(channel=channel, paid_until=until, **row)
             db.execute(put.on_conflict_do_update(index_elements=["channel"], set_=row))
+
+
+def _channel(due: Due) -> str:
+    return due.address.channel if due.address else ""
 
 
 def _journeys() -> Any:

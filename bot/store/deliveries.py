@@ -15,13 +15,27 @@ from sqlalchemy import Connection, and_, case, exists, func, literal, or_, selec
 
 from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
-from bot.store.claiming import HELD, PENDING, SENDING, TROUBLE, Claimed, Claiming, Claims, alert_open_for
+from bot.store.claiming import (
+    HELD,
+    LATE,
+    PENDING,
+    SENDING,
+    SENDING_LEASES,
+    TROUBLE,
+    Claimed,
+    Claiming,
+    Claims,
+    alert_open_for,
+)
 from bot.store.notices import Notices
 from bot.store.patients import ended, held
 from bot.store.schema import Moment, addresses, patients, procedures, reminders
 
+# Held for these until it was too late: staff know it, or the patient wanted it; "quota" they should see.
+_HELD_BY = ("paused", "stopped", "alert", "unreachable", "restored", "quota")
 CRASH_LIMIT = 5  # a reminder during which the sender died this often is not tried again: it may be the cause
 TROUBLES = ("refused", "unknown_outcome")  # failures that staff hear of one by one
+_TOO_LATE = End("missed", "late")
 _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given before the clock went back
 
 
@@ -100,13 +114,14 @@ class Deliveries(Claiming, Notices):
             addresses.c.channel == channel,
             ~alert_open_for(patients.c.id),
         )
+        begun = reminders.c.started_at.is_not(None)  # with its claim, which is too long ago by now
         again = reminders.c.unknowns + reminders.c.lapses > 0
         values = {
             "started_at": now,
-            "attempts": reminders.c.attempts + 1,
+            "attempts": reminders.c.attempts + case((begun, 0), else_=1),
             "first_tried_at": func.coalesce(reminders.c.first_tried_at, literal(now, Moment)),
             "channel": channel if keyed else None,  # a sender that dies: is a repeat recognised?
-            "lease_until": now + dt.timedelta(seconds=4 * claims.lease_seconds),
+            "lease_until": now + dt.timedelta(seconds=SENDING_LEASES * claims.lease_seconds),
             # LINE's key is void a day after the first try: from then on a repeat may arrive twice
             "doubtful": or_(
                 reminders.c.doubtful, and_(again, reminders.c.first_tried_at < now - RETRY_KEY_HOLDS)
@@ -118,11 +133,16 @@ class Deliveries(Claiming, Notices):
         )
         refused = [id for id in ids if id not in started]
         if refused:  # back in the queue, where the next claim sees what has changed
-            unstarted = and_(
-                self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker
-            )
-            back = {"state": "pending", "lease_by": None, "lease_until": None}
-            db.execute(update(reminders).where(unstarted, reminders.c.started_at.is_(None)).values(back))
+            unsent = and_(self.among(reminders.c.id, refused), SENDING, reminders.c.lease_by == claims.worker)
+            back: dict[str, Any] = {
+                "state": "pending",
+                "lease_by": None,
+                "lease_until": None,
+                "started_at": None,
+            }
+            back |= {"attempts": reminders.c.attempts - case((begun, 1), else_=0)}
+            back |= {"first_tried_at": case((begun, None), else_=reminders.c.first_tried_at)}
+            db.execute(update(reminders).where(unsent).values(back))
         return started
 
     def _record(
@@ -145,9 +165,17 @@ class Deliveries(Claiming, Notices):
                     f"A reminder to patient {result.patient_id} was given up ({verdict.reason}); please look."
                 )
                 self.put_notice(db, f"failed:{result.id}", text, now)
+        if verdict == _TOO_LATE:
+            self._tell_late(db, ids, now)
         if isinstance(verdict, Wait) and verdict.reason == "rate_limited":
             self._quieten(db, [result.patient_id for result in group], verdict.until)
         return done
+
+    def _tell_late(self, db: Connection, ids: list[int], now: dt.datetime) -> None:
+        query = select(reminders.c.id).where(self.among(reminders.c.id, ids), LATE).limit(1)
+        if db.execute(query).scalar() is not None:
+            text = "Reminders could no longer be sent: they were too late to say anything useful. They stand on the list."
+            self.put_notice(db, f"missed:{now:%Y-%m-%d}", text, now)
 
     def _refuse(self, db: Connection, claims: Claims, refusal: Refusal, now: dt.datetime) -> set[int]:
         """Switch the address off and tell staff; the reminder goes to the patient's other channel if there is one."""
@@ -212,6 +240,9 @@ def _columns(verdict: Wait | End, now: dt.datetime) -> dict[str, Any]:
             if verdict.state == "held"
             else ended(verdict.state, verdict.reason, now)
         )
+        if verdict == _TOO_LATE:
+            was_held = reminders.c.reason.in_(_HELD_BY)
+            values |= {"reason": case((was_held, reminders.c.reason), else_=verdict.reason)}
     else:
         free = {"lease_by": None, "lease_until": None, "started_at": None}
         values = {"state": "pending", "reason": verdict.reason, "next_at": verdict.until, **free}

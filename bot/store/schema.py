@@ -159,6 +159,7 @@ reminders = Table(
     CheckConstraint("(state = 'sending') = (lease_by IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
     CheckConstraint("state <> 'sent' OR ended_at IS NOT NULL", name="sent"),
 )
+_TROUBLE = "doubtful OR state = 'failed' OR (state = 'missed' AND reason IN ('late', 'quota'))"
 # Partial: the cost of a tick follows the rows that are due, not those that are stored.
 Index(
     "ix_reminders_due",
@@ -181,8 +182,8 @@ Index(
 Index(
     "ix_reminders_trouble",
     reminders.c.ended_at,
-    postgresql_where=text("doubtful OR state = 'failed'"),
-    sqlite_where=text("doubtful OR state = 'failed'"),
+    postgresql_where=text(_TROUBLE),
+    sqlite_where=text(_TROUBLE),
 )
 
 # The answer to the check-in of a step. The day is that of `at`, counted from the procedure's date as it is now.

@@ -29,7 +29,7 @@ class DeliveryHealth:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A reminder on the staff's list: it may have arrived twice, or was given up."""
+    """A reminder on the staff's list: it may have arrived twice, was given up, or was too late to be sent."""
 
     id: int
     patient_id: int
@@ -81,7 +81,7 @@ class Watch(Deliveries):
         return None if value is None else dt.datetime.fromisoformat(value)
 
     def trouble(self, since: dt.datetime, limit: int = 1000) -> list[Listed]:
-        """The staff's list, newest first: doubtful ones that have ended, and failures."""
+        """The staff's list, newest first: doubtful ones that have ended, failures, and what could only be left out."""
         query = (
             select(reminders, procedures.c.patient_id)
             .join(procedures)
