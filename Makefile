@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 STAMP := $(VENV)/.ready
+# Compiled files save every process of the tests two seconds; git ignores them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run chat test check bench format clean
 .DEFAULT_GOAL := run
@@ -21,14 +24,14 @@ chat: $(STAMP)  ## the same conversation in the terminal
 	$(BIN)/smileline chat
 
 test: $(STAMP)  ## all tests
-	$(BIN)/pytest -n 2
+	$(PYTEST)
 
 check: $(STAMP)  ## format, lint, types, fast tests; under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/smileline faq check faq.yaml
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 bench: $(STAMP)  ## speed and accuracy, beside what one would use instead; BENCH=--full takes hours
 	$(BIN)/pip install --quiet --disable-pip-version-check scikit-learn

@@ -12,7 +12,7 @@ import time
 
 # name -> (usual arguments, those of --full); a benchmark of two runs has two lines.
 ALL: list[tuple[str, list[str], list[str]]] = [
-    ("understanding", [], []),
+    ("understanding", ["--short"], []),
     ("reminders", ["--patients", "1000", "10000"], ["--patients", "1000", "100000", "1000000"]),
     ("reminders_sends", ["--rounds", "1", "--ways", "nothing", "lean"], ["--rounds", "3"]),
     ("reminders_crash", ["both", "2000", "40"], ["both", "10000", "200"]),

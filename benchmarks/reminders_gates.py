@@ -34,6 +34,7 @@ from benchmarks.reminders_crash import KEY, fill, one_step_faq
 from bot.channels.line import LineChannel
 from bot.channels.port import Channel, utc_now
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram.profile import Profile
 from bot.core.pacing import Rate
 from bot.core.values import Address
 from bot.outbox import Outbox
@@ -86,7 +87,7 @@ def channels(gates: Mapping[str, Gate]) -> dict[str, Channel]:
             mode="webhook",
             secret="s",
             public_url=None,
-            commands=lambda _: [],
+            profile=Profile(lambda _: [], lambda _: "Hello"),
             group_refused=lambda _: "",
             languages=["en"],
             sign_key=KEY,

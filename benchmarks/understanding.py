@@ -1,5 +1,7 @@
 """Understanding measured: accuracy and speed beside what one would use instead, start-up, memory, typing slips, growth.
 
+usage: python -m benchmarks.understanding [--short]   (without the growth)
+
 Every figure comes from one run on one machine, rivals included, because machines are noisy. Public question sets are read from
 the folder in SMILELINE_PUBLIC_SETS (clinc150.jsonl, massive_ja.jsonl ...); they are not part of the project.
 """
@@ -22,11 +24,8 @@ from rapidfuzz import fuzz, process
 from intents.brain import Brain
 from intents.evaluate import Labelled, evaluate, read_labelled
 from intents.faq import Faq, load
-from intents.features import extract
 from intents.library import Library, Line
-from intents.match import Labels, rank
 from intents.slips import BESIDE_KEYS
-from intents.spelling import Speller
 from intents.text import fold
 from intents.understand import Understander
 
@@ -269,13 +268,9 @@ def public_sets() -> None:
 def public(lines: tuple[Line, ...], tests: list[dict[str, str]]) -> str:
     library = Library(tuple(dict.fromkeys(lines)), "public", tuple(sorted({line.label for line in lines})))
     brain = Brain.train(library)
-    vectoriser, mend, labels = brain.model.vectoriser, Speller(brain.usage).mend, Labels(library.labels)
 
     def ranked(text: str) -> tuple[list[str], float]:
-        columns, values, known = vectoriser.vector(extract(mend(fold(text))[0], brain.lexicon.find))
-        gist = vectoriser.gist_vector(columns, values)
-        shares = brain.model.probabilities(columns, values)
-        evidence = rank(shares, labels, lambda label: brain.phrases.nearest(gist, label), known)
+        evidence = brain.evidence(fold(text))
         return [id for id, _ in evidence.topics], brain.confidence.of(evidence.measures())
 
     results = [(row, *ranked(row["text"])) for row in tests]
@@ -305,7 +300,8 @@ def main() -> None:
     mistyped(understander)
     reload_time(understander, text)
     rivals(understander, faq)
-    growth(understander)
+    if "--short" not in sys.argv:  # ten times the library trains for minutes
+        growth(understander)
     public_sets()
     print(f"\npeak memory of this run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

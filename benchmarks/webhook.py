@@ -131,7 +131,7 @@ async def our_bot(platform: str, sink: str, port: int) -> None:
         **(telegram if platform == "telegram" else line),
     )
     app = App(settings)
-    app.inbox._crowd = Crowd(at_once=10**9)  # no limits: see above
+    app.inbox.conversing.crowd = Crowd(at_once=10**9)  # no limits: see above
     if platform == "telegram":
         pace = app.channels["telegram"]._pace  # type: ignore[attr-defined]
         pace._all, pace._chat_per_second = Lane(1e6, 1), 1e6

@@ -15,6 +15,7 @@ from bot import logs
 from bot.channels.line import LineChannel, MenuTexts
 from bot.channels.port import Channel, SendFailed, utc_now
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram.profile import Profile
 from bot.channels.webchat import WebChat
 from bot.config import SECRETS, Settings
 from bot.core.actions import MENU
@@ -144,7 +145,7 @@ class App:
             mode=settings.telegram_mode,
             secret=secret,
             public_url=settings.public_url,
-            commands=self.commands,
+            profile=Profile(self.commands, lambda language: self._words(language)("greeting")),
             group_refused=lambda language: self._words(language)("group_refused"),
             languages=self.faq.current.faq.languages,
             sign_key=key,

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,16 +15,18 @@ from zipfile import BadZipFile
 import numpy as np
 import scipy.sparse as sp
 
-from intents import features, lexicon, model, reading, scope, slips, spelling, text, vectors
+from intents import calibrate, exact, features, lexicon, model, reading, scope, slips, spelling, text, vectors
 from intents.confidence import Confidence
+from intents.exact import FEW, ExactTrainer
+from intents.features import extract
 from intents.lexicon import Lexicon
-from intents.library import OUT_OF_SCOPE, Library
+from intents.library import Library
 from intents.library import version as library_version
-from intents.match import Labels, PhraseIndex, Questions, rank
-from intents.model import Model, Trainer, quiet, softmax
-from intents.reading import Numbers, Progress, read_library
+from intents.match import Evidence, Labels, PhraseIndex, Questions, rank
+from intents.model import Model, Trainer, quiet
+from intents.reading import Progress, read_library
 from intents.script import HanScript
-from intents.spelling import Usage
+from intents.spelling import Speller, Usage
 from intents.text import fold
 from intents.texts import Texts
 from intents.vectors import LARGE, HashIndex, Vectoriser
@@ -50,8 +52,13 @@ class Brain:
     version: str  # of what it was learned from
 
     @staticmethod
-    def train(library: Library, progress: Progress = quiet, words_of: Lexicon | None = None) -> "Brain":
-        """Learn from every line; 45 seconds for 73,000 lines on two slow cores."""
+    def train(
+        library: Library,
+        progress: Progress = quiet,
+        words_of: Lexicon | None = None,
+        confidence: Confidence | None = None,
+    ) -> "Brain":
+        """Learn from every line; 45 seconds for 73,000 lines on two slow cores. `confidence` is learned unless it is given."""
         words_of = words_of or Lexicon.load()
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
@@ -65,13 +72,22 @@ class Brain:
         vectoriser, matrix = Vectoriser.fit(read, labels)
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
-        many = len(labels) >= LARGE
+        few, many = len(labels) <= FEW, len(labels) >= LARGE
         first, second = EPOCHS if many else EPOCHS_OF_FEW
         enough = ENOUGH if many else 0.0
-        trainer = Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
+        trainer: Trainer | ExactTrainer = (
+            ExactTrainer(matrix, y, dangers, len(target))
+            if few
+            else Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
+        )
         trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
-        known = vectoriser.known(read)
-        confidence = _calibrate(matrix, trainer.weights, labels, ~held_out, library, vectoriser, known)
+        if confidence is None and few:
+            confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
+        elif confidence is None:
+            speller, known = Speller(usage), vectoriser.known(read)
+            confidence = calibrate.held_out(
+                library, folded, speller, vectoriser, matrix, known, trainer.weights, ~held_out
+            )
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
         ranked = Model.of(library.labels, vectoriser, trainer.weights, trainer.alarm)
         order = sorted(range(len(labels)), key=labels.__getitem__)
@@ -80,56 +96,34 @@ class Brain:
             [library.lines[i].text for i in order],
             [labels[i] for i in order],
         )
-        services = {
-            text: line.label[1:]
-            for text, line in zip(folded, library.lines, strict=True)
-            if line.label[0] == "@"
-        }
-        return Brain(
-            ranked,
-            index,
-            confidence,
-            usage,
-            services,
-            HanScript.fit(library),
-            words_of,
-            library.version,
-        )
+        services = {item: label[1:] for item, label in zip(folded, labels, strict=True) if label[0] == "@"}
+        han = HanScript.fit(library)
+        return Brain(ranked, index, confidence, usage, services, han, words_of, library.version)
+
+    @cached_property
+    def _labels(self) -> Labels:
+        return Labels(self.model.labels)
+
+    @cached_property
+    def _speller(self) -> Speller:
+        return Speller(self.usage)
+
+    def evidence(self, folded: str) -> Evidence:
+        """What folded text resembles by the library alone, without the staff's questions."""
+        vectoriser = self.model.vectoriser
+        mended, _, slips = self._speller.read(folded)
+        columns, values, known = vectoriser.vector(extract(mended, self.lexicon.find))
+        nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
+        shares = self.model.probabilities(columns, values)
+        return rank(shares, self._labels, nearest, known, slips=slips)
+
+
+def _look(words_of: Lexicon, library: Library) -> calibrate.Look:
+    return Brain.train(library, words_of=words_of, confidence=calibrate.UNSURE).evidence
 
 
 def _fold_of(item: str) -> int:
     return hashlib.sha256(item.encode()).digest()[0] % HELD_OUT
-
-
-def _calibrate(
-    matrix: sp.csr_matrix,
-    trial: vectors.Floats,
-    labels: list[str],
-    kept: np.ndarray[Any, np.dtype[np.bool_]],
-    library: Library,
-    vectoriser: Vectoriser,
-    known: Numbers,
-) -> Confidence:
-    """Confidence fitted on the lines that the trial model has not seen."""
-    kinds = Labels(library.labels)
-    train_rows = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
-    index = PhraseIndex.of(
-        vectoriser.gist_of(matrix[train_rows]),
-        [library.lines[i].text for i in train_rows],
-        [labels[i] for i in train_rows],
-    )
-    judged = [i for i in np.flatnonzero(~kept).tolist() if not labels[i].startswith("!")]
-    measures, right = [], []
-    for i, shares in zip(judged, softmax(matrix[judged] @ trial), strict=True):
-        row = slice(matrix.indptr[i], matrix.indptr[i + 1])
-        nearest = partial(index.nearest, vectoriser.gist_vector(matrix.indices[row], matrix.data[row]))
-        evidence = rank(shares, kinds, nearest, float(known[i]))
-        measures.append(evidence.measures())
-        best = evidence.topics[0][0] if evidence.topics else OUT_OF_SCOPE
-        right.append(float(best == labels[i] != OUT_OF_SCOPE))
-    if not measures:
-        return Confidence((0.0,) * 10)
-    return Confidence.fit(np.array(measures), np.array(right))
 
 
 # --- the cache: a folder with a file an array, mapped into memory so that a start reads only what messages touch
@@ -186,7 +180,19 @@ def _remember(read: Questions, path: Path) -> None:
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (features, lexicon, model, reading, scope, slips, spelling, text, vectors):
+    for module in (
+        calibrate,
+        exact,
+        features,
+        lexicon,
+        model,
+        reading,
+        scope,
+        slips,
+        spelling,
+        text,
+        vectors,
+    ):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes() + lexicon.version())
     return digest.hexdigest()[:16]
@@ -254,13 +260,5 @@ def _read(path: Path) -> Brain:
     phrases = PhraseIndex(matrix, texts, spans)
     words_of = Lexicon.of(meta["concepts"], meta["markers"], meta["lengths"])
     confidence = Confidence(tuple(meta["confidence"]))
-    return Brain(
-        ranked,
-        phrases,
-        confidence,
-        Usage(meta["words"], meta["pairs"]),
-        meta["services"],
-        HanScript(meta["han"]),
-        words_of,
-        meta["version"],
-    )
+    usage, han = Usage(meta["words"], meta["pairs"]), HanScript(meta["han"])
+    return Brain(ranked, phrases, confidence, usage, meta["services"], han, words_of, meta["version"])

@@ -110,7 +110,8 @@ def _latin(tokens: list[str]) -> Features:
 
 def _han_and_kana(run: str) -> Features:
     return {
-        "cjk": _grams(run, 1, 3),
+        "cjk": _grams(run, 1, 2),
+        "cjk3": _grams(run, 3, 3),
         "cjkpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
         "edge": [*(f"^{run[:n]}" for n in (1, 2, 3)), *(f"{run[-n:]}$" for n in (1, 2, 3))],
     }
@@ -121,8 +122,9 @@ def _hangul(spaced: list[str]) -> Features:
     return {
         "syllable": _grams(run, 1, 2),
         "sylpair": _pairs(combinations(list(dict.fromkeys(run))[:PAIRED], 2)),
+        "spaced": spaced,
         "start": [part[:2] for part in spaced],  # the stem of a word without its particles
-        "jamo": _grams(jamo(run), 3, 5),
+        "jamo": [g for part in spaced for g in _grams(f"<{jamo(part)}>", 3, 6)],
     }
 
 

@@ -61,12 +61,15 @@ _SYLLABLE = re.compile(
     "((?:rt|sw|sg|fr|fa|fq|ft|fx|fv|fg|qt|[rRsefaqtTdwczxvg])(?![koiOjpuPhynbml]))?"
 )
 _CAPITALS_THAT_MATTER = set("QWERTOP")
+_LETTERS = re.compile("[A-Za-z]")
 
 
 def from_english_layout(text: str) -> str | None:
     """The Hangul that these keys type on a Korean keyboard, or None when they do not spell syllables throughout."""
-    letters = sum(c.isascii() and c.isalpha() for c in text)
-    if letters < 4 or not text.isascii():
+    if not text.isascii():
+        return None
+    letters = len(_LETTERS.findall(text))
+    if letters < 4:
         return None
     keys = "".join(c if c in _CAPITALS_THAT_MATTER else c.lower() for c in text)
     used = 0

@@ -17,7 +17,7 @@ from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
 from intents.reading import Hashes, Reading
-from intents.spelling import Speller, Usage
+from intents.spelling import Changes, Speller, Usage
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Gist, Ints, Vectoriser
 
@@ -44,7 +44,8 @@ class Evidence:
     known: float  # share of the text's features that the vocabulary knows
     nearest: float  # likeness (0 to 1) of the nearest phrasing of the best topic
     phrase: str  # that phrasing
-    corrected: tuple[tuple[str, str], ...] = ()
+    corrected: Changes = ()
+    slips: float = 0.0  # share of the words that nobody who wrote the library typed so
 
     def measures(self) -> list[float]:
         """What confidence is computed from; see intents.confidence."""
@@ -61,6 +62,7 @@ class Evidence:
             self.known,
             self.nearest,
             first * self.nearest,
+            self.slips,
         ]
 
 
@@ -246,14 +248,14 @@ class Matcher:
         self.labels = Labels([*model.labels, *new], faq.entries)
         self.staff = StaffIndex(staff, self.labels.number)
 
-    def features(self, text: Normalised) -> tuple[Features, tuple[tuple[str, str], ...]]:
-        """(the features of the text, what was mended in it)."""
-        mended, changes = self.speller.mend(text.text)
-        return extract(mended, self.lexicon.find), changes
+    def features(self, text: Normalised) -> tuple[Features, Changes, float]:
+        """(the features of the text, what was mended in it, the share of its words that nobody typed so)."""
+        mended, changes, slips = self.speller.read(text.text)
+        return extract(mended, self.lexicon.find), changes, slips
 
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""
-        features, corrected = self.features(text)
+        features, corrected, slips = self.features(text)
         columns, values, known = self.vectoriser.vector(features)
         gist = self.vectoriser.gist_vector(columns, values)
         cosines = self.staff.cosines(gist)
@@ -262,7 +264,8 @@ class Matcher:
             return max(self.library.nearest(gist, label), self.staff.nearest(cosines, label))
 
         shares = self._boosted(self._learned(columns, values), cosines)
-        return rank(shares, self.labels, nearest, known, corrected, self.model.alarming(columns, values))
+        alarming = self.model.alarming(columns, values)
+        return rank(shares, self.labels, nearest, known, corrected, alarming, slips)
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
         """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
@@ -305,8 +308,9 @@ def rank(
     labels: Labels,
     nearest: Callable[[str], tuple[float, str]],
     known: float,
-    corrected: tuple[tuple[str, str], ...] = (),
+    corrected: Changes = (),
     alarming: float | None = None,
+    slips: float = 0.0,
 ) -> Evidence:
     """Evidence from the probability of each label.
 
@@ -326,6 +330,7 @@ def rank(
         likeness,
         phrase,
         corrected,
+        slips,
     )
 
 

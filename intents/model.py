@@ -116,7 +116,7 @@ class Trainer:
         halves, alarm = self._both(lambda half: half[used], self._halves), self.alarm[used]
         error = softmax(np.hstack(self._both(lambda weights: part @ weights, halves)))
         error[np.arange(len(batch)), self._targets[batch]] -= 1
-        false = (_sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
+        false = (sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
         self._missed[batch] = np.maximum(np.abs(error).max(1), np.abs(false))
         errors = (error[:, : self._middle], error[:, self._middle :])
         turned = part.T.tocsr()
@@ -155,7 +155,7 @@ def _batches(order: np.random.Generator, rows: Numbers, groups: Numbers, size: i
     return [batches[i] for i in order.permutation(len(batches))]
 
 
-def _sigmoid(x: Any) -> Any:
+def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 

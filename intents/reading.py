@@ -21,7 +21,8 @@ Hashes = npt.NDArray[np.uint64]
 Progress = Callable[[str, float], None]  # what is being done, share done (0 to 1)
 
 BLOCKS = (
-    "word", "pair", "next", "skip", "char", "cross", "cjk", "cjkpair", "edge", "syllable", "sylpair", "start", "jamo", "concept",
+    "word", "pair", "next", "skip", "char", "cross", "cjk", "cjk3", "cjkpair", "edge", "syllable", "sylpair", "spaced", "start",
+    "jamo", "concept",
 )  # fmt: skip
 _NUMBER = {block: i for i, block in enumerate(BLOCKS)}
 _BLOCKS = len(BLOCKS)

@@ -28,12 +28,11 @@ GAPS = frozenset(" .,;:!?'-/")  # what may stand astray between two words, or in
 BEAM = 4  # ways to read the beginning that are kept
 LIKELIEST = 8  # readings of one word that are kept
 FOLLOWS = 0.6  # weight of the word before against that of the word alone
-UNKNOWN, BY_LETTER = (
-    13.0,
-    1.5,
-)  # surprise at a word that nobody is known to use: near a short one stands many a word
-INFLECTED = 0.5  # how often a form that is not in the library is taken to stand there when its stem does
+UNKNOWN = 13.0  # surprise at a word that nobody is known to use
+BY_LETTER = 1.5  # and at each letter of it: near a short one stands many a word
+INFLECTED = 0.5  # how often a form is taken to stand in the library that stands there hardly or never, when its stem does
 
+Changes = tuple[tuple[str, str], ...]  # what was typed, what it became
 Reading = tuple[tuple[str, ...], float]  # the words meant, and what the slips in them cost
 
 
@@ -74,12 +73,23 @@ class Speller:
                 self._ends[len(word), "^" + word[0]].append(word)
                 self._ends[len(word), "$" + word[-1]].append(word)
         self._near = lru_cache(maxsize=20_000)(self._find_near)
+        self._share = lru_cache(maxsize=20_000)(self._find_share)
         self._readings = lru_cache(maxsize=20_000)(self._read_word)
 
-    def mend(self, text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    def mend(self, text: str) -> tuple[str, Changes]:
         """(folded `text` as it was meant, what was typed and what it became): as typed where nothing likelier is near."""
-        if not any(map(self._doubts, words(text))):
-            return text, ()
+        return self.read(text)[:2]
+
+    def read(self, text: str) -> tuple[str, Changes, float]:
+        """What `mend` gives, and the share of the words that are not known as they are typed, mended or not."""
+        typed = words(text)
+        doubted = [word for word in typed if self._doubts(word)]
+        if not doubted:
+            return text, (), 0.0
+        unknown = sum(stem(word) not in self._stems for word in doubted)
+        return *self._mended(text), unknown / len(typed)
+
+    def _mended(self, text: str) -> tuple[str, Changes]:
         found = list(LATIN_WORD.finditer(text))
         tokens = [match[0] for match in found]
         beside = [text[a.end() : b.start()] in GAPS for a, b in pairwise(found)] + [False]
@@ -144,16 +154,18 @@ class Speller:
         """How unlikely the words are after the one before them: minus the log of their probability."""
         surprise = 0.0
         for word in meant:
-            count = self._counts.get(word) or (INFLECTED if stem(word) in self._stems else 0)
-            share = count / self._total or math.exp(-UNKNOWN - BY_LETTER * min(len(word), 6))
+            share = (1 - FOLLOWS) * self._share(word)
             together = self._pairs.get(f"{before} {word}", 0)
-            if together:
-                share = (1 - FOLLOWS) * share + FOLLOWS * together / self._counts.get(before, self._lines)
-            else:
-                share *= 1 - FOLLOWS
+            if together and word in self._known:
+                share += FOLLOWS * together / self._counts.get(before, self._lines)
             surprise -= math.log(share)
             before = word
         return surprise
+
+    def _find_share(self, word: str) -> float:
+        """How much of all that is said is this word; of one that is hardly known, what may be guessed."""
+        count: float = self._known.get(word, 0) or (INFLECTED if stem(word) in self._stems else 0)
+        return count / self._total or math.exp(-UNKNOWN - BY_LETTER * min(len(word), 6))
 
     def _read_word(self, word: str) -> tuple[Reading, ...]:
         """What one doubted word may mean, the likeliest readings first; itself is always among them."""

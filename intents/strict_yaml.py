@@ -18,6 +18,21 @@ MAX_PROBLEMS = 200
 
 _Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _IMPLICIT: Any = yaml.resolver.Resolver()
+_OPENING = frozenset(
+    (
+        yaml.BlockMappingStartToken,
+        yaml.BlockSequenceStartToken,
+        yaml.FlowMappingStartToken,
+        yaml.FlowSequenceStartToken,
+    )
+)
+_CLOSING = frozenset((yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken))
+_NEVER_READ = {
+    yaml.AnchorToken: "anchors and aliases (& and *) are not read; write the text out",
+    yaml.AliasToken: "anchors and aliases (& and *) are not read; write the text out",
+    yaml.TagToken: 'tags (!) are not read; put text that starts with "!" in quotes',
+    yaml.DirectiveToken: "directives (%) are not read; remove the line",
+}
 
 Path = tuple[str | int, ...]
 
@@ -103,46 +118,31 @@ def _decode(source: bytes | str) -> str:
 
 def _refuse_surprises(text: str) -> None:
     problems: list[Problem] = []
-    depth = count = 0
+    depth = 0
     try:
-        for token in _tokens(text):
-            count += 1
-            match token:
-                case (
-                    yaml.BlockMappingStartToken()
-                    | yaml.BlockSequenceStartToken()
-                    | yaml.FlowMappingStartToken()
-                    | yaml.FlowSequenceStartToken()
-                ):
-                    depth += 1
-                case yaml.BlockEndToken() | yaml.FlowMappingEndToken() | yaml.FlowSequenceEndToken():
-                    depth -= 1
-                case yaml.AnchorToken() | yaml.AliasToken():
-                    problems.append(
-                        _at(token, "anchors and aliases (& and *) are not read; write the text out")
-                    )
-                case yaml.TagToken():
-                    problems.append(
-                        _at(token, 'tags (!) are not read; put text that starts with "!" in quotes')
-                    )
-                case yaml.DirectiveToken():
-                    problems.append(_at(token, "directives (%) are not read; remove the line"))
-                case yaml.DocumentStartToken():
-                    if count > 2:  # the start of the stream and this token come before anything else
-                        problems.append(
-                            _at(token, "a second document starts here (---); one file holds one document")
-                        )
-                case yaml.ScalarToken() if token.plain and token.value == "<<":
+        for count, token in enumerate(_tokens(text), 1):
+            kind = type(token)
+            if isinstance(token, yaml.ScalarToken):  # the commonest first: a long file has 20,000 tokens
+                if token.plain and token.value == "<<":
                     problems.append(_at(token, "merge keys (<<) are not read; write the keys out"))
+            elif kind in _OPENING:
+                depth += 1
+            elif kind in _CLOSING:
+                depth -= 1
+            elif kind in _NEVER_READ:
+                problems.append(_at(token, _NEVER_READ[kind]))
+            elif (
+                kind is yaml.DocumentStartToken and count > 2
+            ):  # after the stream's start, before anything else
+                message = "a second document starts here (---); one file holds one document"
+                problems.append(_at(token, message))
             if depth > MAX_DEPTH:
-                problems.append(
-                    _at(token, f"nested more than {MAX_DEPTH} levels deep; check brackets and indentation")
-                )
+                message = f"nested more than {MAX_DEPTH} levels deep; check brackets and indentation"
+                problems.append(_at(token, message))
                 break
             if count > MAX_TOKENS or len(problems) >= MAX_PROBLEMS:
-                problems.append(
-                    _at(token, "the file is far larger than any FAQ; nothing after this was read")
-                )
+                message = "the file is far larger than any FAQ; nothing after this was read"
+                problems.append(_at(token, message))
                 break
     except yaml.YAMLError as err:
         problems.append(_from_yaml(err))

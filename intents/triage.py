@@ -20,6 +20,8 @@ STRONG = 0.34  # from here it is a report even where a topic takes the signs' sh
 PART_ALARM = 0.6  # the same three for one sentence of several: alone it lacks what the others make clear
 PART_ALARM_MARKED = 0.8
 PART_CLEAR = 0.4
+WARY = 0.06  # probability of danger from which nothing routine is answered outright
+PART_WARY = 0.35  # the same for one sentence
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
 
@@ -32,33 +34,37 @@ _FAHRENHEIT = re.compile(r"(?<![\d.,])10[0-8](?:[.,]\d)?\s?(?:°|f\b|degrees?|fa
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The sign that is reported, or None; and why."""
+    """The sign that is reported, or None; and why. `wary`: none is, but nothing routine may be answered outright."""
 
     sign: str | None
     why: tuple[str, ...] = ()
+    wary: bool = False
 
 
 def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     """Weigh what the text resembles and how it is said."""
+    if evidence.danger < FEVER_LIKENESS:
+        return Verdict(None, (f"danger {evidence.danger:.2f}",))
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
     marks = lexicon.marks(text.text, text.language)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
     if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):
         return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
-    if not marks and evidence.danger >= FEVER_LIKENESS and has_fever_temperature(text.text):
+    if not marks and has_fever_temperature(text.text):
         return Verdict(FEVER, (f"{why}: a temperature of fever",))
-    return Verdict(None, (why,))
+    return Verdict(None, (why,), evidence.danger >= WARY)
 
 
 def judge_part(part: Normalised, evidence: SignEvidence, lexicon: Lexicon) -> Verdict:
     """Weigh one sentence of a message that is no report as a whole."""
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
+    wary = evidence.danger >= PART_WARY
     if evidence.danger < PART_ALARM or share < PART_CLEAR:
-        return Verdict(None)
+        return Verdict(None, wary=wary)
     alarm = PART_ALARM_MARKED if lexicon.marks(part.text, part.language) else PART_ALARM
     if evidence.danger < alarm:
-        return Verdict(None)
+        return Verdict(None, wary=wary)
     why = f"danger {evidence.danger:.2f} in one sentence (alarm from {alarm:.2f}): {sign} {share:.2f}"
     return Verdict(sign, (why,))
 

@@ -4,7 +4,7 @@ Triage comes first, on the whole text. Then the small words of service, small ta
 when not, and an honest "I do not know" when nothing fits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -29,7 +29,6 @@ SMALL_TALK = 0.5
 HINT = (
     0.005  # probability of danger in a whole message below which its sentences are not looked at one by one
 )
-WARY = 0.08  # probability of danger from which nothing routine is answered outright
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Understander:
                 traditional=normalised.traditional,
                 why=verdict.why,
             )
-        return self._routine(normalised, evidence, matches, verdict.why)
+        return self._routine(normalised, evidence, matches, verdict)
 
     def _triage(self, text: Normalised, evidence: Evidence) -> triage.Verdict:
         whole = triage.judge(text, evidence, self.brain.lexicon)
@@ -98,8 +97,9 @@ class Understander:
             return whole
         parts = [text.part(sentence) for sentence in sentences]
         signs = self.matcher.signs(parts)
-        verdicts = (triage.judge_part(*part, self.brain.lexicon) for part in zip(parts, signs, strict=True))
-        return next((verdict for verdict in verdicts if verdict.sign), whole)
+        verdicts = [triage.judge_part(*part, self.brain.lexicon) for part in zip(parts, signs, strict=True)]
+        reported = next((verdict for verdict in verdicts if verdict.sign), None)
+        return reported or replace(whole, wary=whole.wary or any(verdict.wary for verdict in verdicts))
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
         typed = from_english_layout(text)
@@ -120,13 +120,13 @@ class Understander:
         return sum(token in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
 
     def _routine(
-        self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], why: tuple[str, ...]
+        self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], verdict: triage.Verdict
     ) -> Understanding:
         confidence = self.brain.confidence.of(evidence.measures())
         if evidence.nearest >= VERBATIM:
             confidence = max(confidence, evidence.nearest)
         why = (
-            *why,
+            *verdict.why,
             f"confidence {confidence:.2f}",
             f"nearest: {evidence.phrase} ({evidence.nearest:.2f})",
             *(f"{a} -> {b}" for a, b in evidence.corrected),
@@ -148,22 +148,22 @@ class Understander:
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
         exact = self.brain.services.get(text.text.strip(" .!?。！？/"))
         service = (exact, 1.0) if exact else _best(evidence.services)
-        if service and service[1] >= SERVICE and (exact or evidence.danger < WARY):
+        if service and service[1] >= SERVICE and (exact or not verdict.wary):
             if service[0] in ("change_language", "help", "source") or not matches:
                 return result("smalltalk", service=service[0], small_talk="hello")
             return result("answer", urgency, service=service[0])
         talk = _best(evidence.small_talk)
-        if talk and sum(evidence.small_talk.values()) >= SMALL_TALK and evidence.danger < WARY:
+        if talk and sum(evidence.small_talk.values()) >= SMALL_TALK and not verdict.wary:
             return result("smalltalk", small_talk=talk[0])
         threshold = self._threshold(matches)
         wary = (
-            evidence.danger >= WARY
+            verdict.wary
             and evidence.nearest < VERBATIM
             and URGENCIES.index(urgency) < URGENCIES.index("urgent")
         )
         if confidence >= threshold and not wary:
             return result("answer", urgency)
-        if confidence >= CHOICES or evidence.danger >= WARY:
+        if confidence >= CHOICES or verdict.wary:
             return result("choices", urgency)
         return result("unknown")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,21 +27,31 @@ BLOCK_WEIGHTS = {
     "char": 1.0,
     "cross": 0.6,
     "cjk": 1.0,
+    "cjk3": 1.0,
     "cjkpair": 0.6,
     "edge": 0.3,
     "syllable": 1.0,
     "sylpair": 0.6,
-    "start": 0.5,
+    "spaced": 0.5,
+    "start": 1.0,
     "jamo": 0.8,
     "concept": 0.35,
 }
 _BLOCKS = len(BLOCKS)
+_WORD, _CHAR, _CJK, _CJK3, _SYLLABLE = map(BLOCKS.index, ("word", "char", "cjk", "cjk3", "syllable"))
+_GROUP = np.arange(_BLOCKS)  # the block with which each is brought to unit length
+_GROUP[_CJK3] = _CJK
+_LATIN = np.isin(BLOCKS, ("word", "pair", "next", "skip", "char", "cross"))
 _SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
-_TO_KNOW = ("word", "cjk", "syllable")  # what share of these is known tells language from gibberish
+_SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
+_TO_KNOW = ("word", "cjk", "cjk3", "syllable")  # what share of these is known tells language from gibberish
 _TELLS_LANGUAGE = np.isin(BLOCKS, _TO_KNOW)
-_TO_FIND = ("word", "next", "cjk", "syllable", "start")  # the gist: enough to find the nearest phrasing
+# The gist: enough to find the nearest phrasing.
+_TO_FIND = ("word", "next", "cjk", "cjk3", "syllable", "start")
 _GIST = np.isin(BLOCKS, _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
+FLAT = 0.5  # exponent of the weights of a small library, where a rare feature is rare by chance
+FAINT = 0.4  # what a run of three characters counts there: few of them will ever be met again
 AT_ONCE = 500_000  # hashes looked up
 _MIDDLE = np.uint64(1 << 63)  # of all hashes
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
@@ -69,7 +80,7 @@ class HashIndex:
     @cached_property
     def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
         """(where each bucket starts, places from there on, bits that do not tell the bucket)."""
-        bits = max(1, len(self.hashes).bit_length() - 1)
+        bits = max(1, len(self.hashes).bit_length() + 1)
         shift = np.uint64(64 - bits)
         sizes = np.bincount((self.hashes >> shift).astype(np.intp), minlength=1 << bits)
         deepest = int(sizes.max())
@@ -137,10 +148,14 @@ class Vectoriser:
         halves = [np.flatnonzero(~upper), np.flatnonzero(upper)]
         with ThreadPoolExecutor(2) as threads:  # sorting millions of hashes takes long, and both cores can
             low, high = threads.map(count, halves)
-        weights = np.log(1 + len(number) / np.concatenate([low.spread, high.spread])).astype(np.float32)
-        gist = _numbered(_GIST[np.concatenate([low.blocks, high.blocks])])
-        index = np.concatenate([low.index, high.index])
-        vectoriser = Vectoriser(HashIndex(index), weights, gist, math.log(1 + len(number)))
+        blocks = np.concatenate([low.blocks, high.blocks])
+        rarity, faint = (1.0, 1.0) if reading.rows >= LARGE else (FLAT, FAINT)
+        weights = (np.log(1 + len(number) / np.concatenate([low.spread, high.spread])) ** rarity).astype(
+            np.float32
+        )
+        weights[blocks == _CJK3] *= np.float32(faint)
+        index = HashIndex(np.concatenate([low.index, high.index]))
+        vectoriser = Vectoriser(index, weights, _numbered(_GIST[blocks]), math.log(1 + len(number)) ** rarity)
         columns = np.empty(len(reading.hashes), np.int32)
         columns[halves[0]] = low.columns
         columns[halves[1]] = np.where(high.columns >= 0, high.columns + len(low.index), -1)
@@ -173,12 +188,13 @@ class Vectoriser:
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
         known = int((found & telling).sum()) / max(1, int(telling.sum()))
-        columns, blocks = columns[found], blocks[found]
+        columns, blocks = columns[found], _GROUP[blocks[found]]
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
         values = self.weights[columns].astype(np.float64)
         lengths = np.sqrt(np.bincount(blocks, values * values, minlength=_BLOCKS))
-        values *= (_SCALE / np.maximum(lengths, 1e-9))[blocks]
+        scale = _scale(np.bincount(blocks, minlength=_BLOCKS).tolist())
+        values *= (scale / np.maximum(lengths, 1e-9))[blocks]
         values /= math.sqrt(float(values @ values))
         return columns.astype(np.int32), values.astype(np.float32), known
 
@@ -228,13 +244,26 @@ class Vectoriser:
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
         values = self.weights[columns].astype(np.float64)
+        cells = cells - cells % _BLOCKS + _GROUP[cells % _BLOCKS]
         lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * _BLOCKS))
-        values *= _SCALE[cells % _BLOCKS] / lengths[cells]
+        counts = np.bincount(cells, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)
+        values *= (_scale(counts.T[..., None]).ravel() / np.maximum(lengths, 1e-9))[cells]
         row = cells // _BLOCKS
         values /= np.sqrt(np.bincount(row, values * values, minlength=rows))[row]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
         shape = (rows, self.width)
         return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
+
+
+def _scale(counts: Any) -> Numbers:
+    """How much each block may say in a text that has `counts` features of each: numbers, or for many texts columns of them.
+
+    A foreign word in a text of another script speaks for its share of the text, not for half of it.
+    """
+    latin = counts[_WORD] + counts[_CHAR] / 12 + 1e-9  # about how many characters
+    others = counts[_CJK] / 3 + counts[_SYLLABLE] / 2
+    scale: Numbers = _SCALE_OF_OTHERS + (latin / (latin + others)) ** 0.5 * _SCALE_OF_LATIN
+    return scale
 
 
 def _numbered(chosen: Numbers) -> Ints:

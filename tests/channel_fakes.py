@@ -14,12 +14,17 @@ from bot.channels.line import LineChannel
 from bot.channels.port import Channel
 from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram.pace import Pace
+from bot.channels.telegram.profile import Profile
 from bot.channels.webchat import WebChat
 from bot.core.values import Address, Incoming
 from tests.peers import bot_api, line_api
 
 KEY = b"k" * 32
 CHAT = 4321
+PATIENT, IMPATIENT = (
+    10.0,
+    2.0,
+)  # seconds a channel waits for its platform: on a loaded machine all answer late
 FAST = {"per_second": 1e6, "reminders_per_second": 1e6, "chat_per_second": 1e6}
 
 
@@ -101,13 +106,16 @@ def telegram_channel(url: str, **settings: Any) -> TelegramChannel:
         "mode": "polling",
         "secret": bot_api.SECRET,
         "public_url": None,
-        "commands": lambda language: [("help", f"Help {language}"), ("date", "d" * 300)],
+        "profile": Profile(
+            lambda language: [("help", f"Help {language}"), ("date", "d" * 300)],
+            lambda language: f"For questions ({language})",
+        ),
         "group_refused": lambda language: f"privately please ({language})",
         "languages": ("en", "ja"),
         "sign_key": KEY,
         "clock": now,
         "pace": Pace(**FAST),  # type: ignore[arg-type]
-        "seconds": 2.0,
+        "seconds": PATIENT,
     }
     return TelegramChannel(bot_api.TOKEN, url, **{**defaults, **settings})
 
@@ -171,18 +179,18 @@ class TelegramPerson:
 
 
 @asynccontextmanager
-async def telegram_polling() -> AsyncIterator[TelegramPerson]:
+async def telegram_polling(**settings: Any) -> AsyncIterator[TelegramPerson]:
     async with bot_api.BotApiServer() as server:
-        person = TelegramPerson(server, telegram_channel(server.url), Kept())
+        person = TelegramPerson(server, telegram_channel(server.url, **settings), Kept())
         await person.channel.start(person.inbox.receive)
         yield person
         await person.channel.stop()
 
 
 @asynccontextmanager
-async def telegram_webhook() -> AsyncIterator[TelegramPerson]:
+async def telegram_webhook(**settings: Any) -> AsyncIterator[TelegramPerson]:
     async with bot_api.BotApiServer() as server:
-        channel = telegram_channel(server.url, mode="webhook")
+        channel = telegram_channel(server.url, mode="webhook", **settings)
         async with mounted(channel) as base:
             channel._public_url = base  # known only now: the port is free to choose
             person = TelegramPerson(server, channel, Kept())
@@ -288,13 +296,13 @@ def _actions(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def line_channel(url: str, **settings: Any) -> LineChannel:
-    return LineChannel(line_api.TOKEN, line_api.SECRET, url, **{"clock": now, "seconds": 2.0, **settings})
+    return LineChannel(line_api.TOKEN, line_api.SECRET, url, **{"clock": now, "seconds": PATIENT, **settings})
 
 
 @asynccontextmanager
-async def line() -> AsyncIterator[LinePerson]:
+async def line(**settings: Any) -> AsyncIterator[LinePerson]:
     async with line_api.LinePlatform() as platform:
-        channel = line_channel(platform.url)
+        channel = line_channel(platform.url, **settings)
         async with mounted(channel) as base:
             person = LinePerson(platform, channel, Kept(), base)
             await channel.start(person.inbox.receive)

@@ -1,14 +1,33 @@
 """Fixtures for all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 from intents.faq import Faq
 from intents.understand import Understander
 from tests import helpers
-from tests.databases import database_url, postgres_server, postgres_url, store  # noqa: F401 - fixtures
+from tests.databases import (  # noqa: F401 - fixtures
+    database_url,
+    empty_url,
+    postgres_server,
+    postgres_url,
+    quick_folder,
+    sqlite_path,
+    sqlite_store,
+    store,
+)
 from tests.scene import scene, scene_folder  # noqa: F401 - fixtures
+
+# How long an example takes says more about the machine than about us.
+settings.register_profile("smileline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("smileline")
+if memory := quick_folder():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # where tmp_path lies
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +38,17 @@ def faq() -> Faq:
 @pytest.fixture(scope="session")
 def understander() -> Understander:
     return helpers.understander()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A test that sets logging up leaves none of it: its stream is closed when it ends."""
+    root, configured = logging.getLogger(), structlog.is_configured()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    if not configured:
+        structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -111,15 +111,13 @@ class FakeStaff:
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
-    def takes_requests(self) -> bool:
-        return self.reachable
-
     def is_staff(self, address: Address) -> bool:
         return address in self.chats
 
     def situation(self, address: Address) -> Situation:
         alarmed = any(patient.address == address for patient, _ in self.alerts)
-        return Situation(address in self.taken, alarmed, address in self.asking, self.wrote_at)
+        asking, reachable = address in self.asking, self.reachable
+        return Situation(address in self.taken, alarmed, asking, reachable, self.wrote_at)
 
     async def heard(self, event: Incoming) -> str:
         self.listened.append(event)

@@ -17,7 +17,7 @@ from bot.store.schema import addresses, patients
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.fakes import Clock, FakeChannel, FakeStaff
 
 ANNA = Address("fake", "anna-4711-chat")
@@ -66,7 +66,7 @@ class Scene:
         self._ids, self.typing_after_seconds = itertools.count(1), 60.0
         self.inbox = self.restarted()
 
-    def restarted(self) -> Inbox:
+    def restarted(self, owner: str = "this machine") -> Inbox:
         """A new process over the same store, after the old one's end."""
         self.inbox = Inbox(
             self.store,  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ class Scene:
             {"fake": self.channel},
             self.staff,
             self.clock,
-            owner="this machine",
+            owner=owner,
             typing_after_seconds=self.typing_after_seconds,
             sleep=self._sleep,
             monotonic=lambda: self.seconds,
@@ -113,8 +113,7 @@ def scene_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scene(scene_folder: Path, faq: Faq) -> Iterator[Scene]:
-    store = Store.open(f"sqlite:///{scene_folder}/smileline.db", KEY)
-    store.upgrade()
+    store = ready_store(scene_folder / "smileline.db")
     yield Scene(store, faq)
     store.close()
 

@@ -3,7 +3,9 @@
 import re
 from functools import cache
 
-from tests.helpers import shipped_text
+from intents.faq import Faq, load
+from intents.understand import Understander
+from tests.helpers import shipped_text, understander
 
 FEW = ("smile_pain_duration", "swelling", "alcohol", "cost")
 
@@ -16,6 +18,18 @@ def small_text(ids: tuple[str, ...] = FEW) -> str:
     chunks = {chunk.split("\n", 1)[0]: chunk for chunk in re.split(r"(?:^|\n)  - id: ", entries)[1:]}
     kept = [_pruned(chunks[id], ids) for id in ids]
     return f"{head}\nentries:\n" + "".join(f"\n  - id: {chunk}" for chunk in kept) + tail
+
+
+@cache
+def small_faq(ids: tuple[str, ...] = FEW) -> Faq:
+    """The same, loaded."""
+    return load(small_text(ids))
+
+
+@cache
+def small_understander() -> Understander:
+    """Understands the same few entries."""
+    return understander().with_faq(small_faq())
 
 
 def _pruned(chunk: str, ids: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ from bot.store.store import Store
 from bot.web import WebServer
 from intents.faq import load
 from intents.types import Understanding
-from tests.databases import KEY
+from tests.databases import KEY, ready_store
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW, shipped_text
 from tests.staff_fakes import FakeRoom
@@ -79,8 +79,7 @@ class Clinic:
 @asynccontextmanager
 async def open_clinic(folder: Path, current: Any, text: str | None = None) -> AsyncIterator[Clinic]:
     """A clinic with one account of each role; its faq.yaml is `text`, else the shipped one."""
-    store = Store.open(f"sqlite:///{folder}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(folder / "s.db")
     for role, name in NAMES.items():
         store.put_account(name, role, _HASH, NOW)  # type: ignore[arg-type]
     path = folder / "faq.yaml"

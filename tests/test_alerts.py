@@ -1,8 +1,6 @@
 """Alerts from the patient's words to their end, seen from both sides: the staff chat and the patient's own."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,6 @@ from bot.core.values import Address, Line, OpenAlert, Patient
 from bot.staff.desk import StaffDesk
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW
 from tests.staff_fakes import SECOND, STAFF, FakeRoom
@@ -52,16 +49,8 @@ class Scene:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def scene(files: Store, faq: Faq) -> Scene:
-    return Scene(files, faq, FakeRoom())
+def scene(sqlite_store: Store, faq: Faq) -> Scene:
+    return Scene(sqlite_store, faq, FakeRoom())
 
 
 async def test_an_alert_shows_sign_words_and_what_was_said_before(scene: Scene) -> None:
@@ -323,8 +312,10 @@ async def test_a_patient_who_cannot_be_told_is_named_to_the_staff(scene: Scene) 
     assert "could not be told (blocked): please call" in scene.room.texts()[-1]
 
 
-async def test_without_a_staff_chat_an_open_staff_page_counts_as_reached(files: Store, faq: Faq) -> None:
-    scene = Scene(files, faq, None)
+async def test_without_a_staff_chat_an_open_staff_page_counts_as_reached(
+    sqlite_store: Store, faq: Faq
+) -> None:
+    scene = Scene(sqlite_store, faq, None)
     unseen = await scene.alert()
     scene.desk.watched()
 
@@ -332,11 +323,13 @@ async def test_without_a_staff_chat_an_open_staff_page_counts_as_reached(files: 
 
     assert not unseen
     assert seen
-    assert len(files.open_alerts()) == 1
+    assert len(sqlite_store.open_alerts()) == 1
 
 
-async def test_without_a_staff_chat_nobody_reading_is_told_to_the_patient_too(files: Store, faq: Faq) -> None:
-    scene = Scene(files, faq, None)
+async def test_without_a_staff_chat_nobody_reading_is_told_to_the_patient_too(
+    sqlite_store: Store, faq: Faq
+) -> None:
+    scene = Scene(sqlite_store, faq, None)
     await scene.alert()
 
     await scene.later(minutes=5)

@@ -1,9 +1,7 @@
 """Visits, feedback and the people's side through the whole inbox: store, understanding, desk and both chats."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -19,7 +17,6 @@ from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
 from intents.understand import Understander
-from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW
 from tests.staff_fakes import STAFF, FakeRoom
@@ -87,16 +84,8 @@ class Clinic:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def clinic(files: Store, faq: Faq) -> Clinic:
-    return Clinic(files, faq, FakeRoom())
+def clinic(sqlite_store: Store, faq: Faq) -> Clinic:
+    return Clinic(sqlite_store, faq, FakeRoom())
 
 
 # --- visits
@@ -226,8 +215,8 @@ async def test_a_question_for_wishes_is_forgotten_after_hours(clinic: Clinic) ->
     assert clinic.store.open_appointments() == []
 
 
-async def test_nobody_is_asked_for_wishes_that_nobody_would_read(files: Store, faq: Faq) -> None:
-    clinic = Clinic(files, faq, None)
+async def test_nobody_is_asked_for_wishes_that_nobody_would_read(sqlite_store: Store, faq: Faq) -> None:
+    clinic = Clinic(sqlite_store, faq, None)
 
     await clinic.press("book")
 
@@ -358,10 +347,10 @@ async def test_the_digest_counts_and_names_what_did_not_help(clinic: Clinic) -> 
     assert "fever" not in text
 
 
-def test_the_digest_names_what_is_offered_rather_than_answered(files: Store, faq: Faq) -> None:
+def test_the_digest_names_what_is_offered_rather_than_answered(sqlite_store: Store, faq: Faq) -> None:
     now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
     entries = (EntryFigures("cost", 1, 0, 0, choices=3), EntryFigures("swelling", 5, 0, 0, choices=4))
-    week = replace(files.week(now - dt.timedelta(days=7), now), entries=entries)
+    week = replace(sqlite_store.week(now - dt.timedelta(days=7), now), entries=entries)
 
     text = digest(week, 0, 0, 0, faq)
 
@@ -369,10 +358,10 @@ def test_the_digest_names_what_is_offered_rather_than_answered(files: Store, faq
     assert f"Offered as a choice rather than answered: {label} (75 %)." in text
 
 
-def test_an_empty_week_has_a_digest_too(files: Store, faq: Faq) -> None:
+def test_an_empty_week_has_a_digest_too(sqlite_store: Store, faq: Faq) -> None:
     now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
-    text = digest(files.week(now - dt.timedelta(days=7), now), 0, 0, 0, faq)
+    text = digest(sqlite_store.week(now - dt.timedelta(days=7), now), 0, 0, 0, faq)
 
     assert "0 questions: 0 % answered" in text
     assert STAFF not in text

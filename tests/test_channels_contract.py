@@ -10,7 +10,7 @@ from bot.channels.port import SendFailed
 from bot.channels.splitting import split
 from bot.core.values import Button, DatePicker, Message
 from tests import channel_fakes
-from tests.channel_fakes import FaultyPerson, Person
+from tests.channel_fakes import IMPATIENT, PATIENT, FaultyPerson, Person
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,8 @@ async def person(request: pytest.FixtureRequest) -> AsyncIterator[Person]:
 
 @pytest.fixture(params=FAULTY)
 async def messenger(request: pytest.FixtureRequest) -> AsyncIterator[FaultyPerson]:
-    async with FAULTY[request.param]() as person:
+    hangs = request.node.callspec.params.get("fault") == "hang"
+    async with FAULTY[request.param](seconds=IMPATIENT if hangs else PATIENT) as person:
         yield person
         assert person.violations() == []
 

@@ -1,7 +1,6 @@
 """Check-ins with everything around them: kept sealed and once, asked at the right time, gone when erased, joined, counted."""
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -399,12 +398,10 @@ async def test_what_another_process_sent_can_be_answered_by_typing(scene: Scene,
 
 
 @pytest.mark.slow
-def test_answers_move_to_another_database(tmp_path: Path, postgres_url: str, faq: Faq) -> None:
+def test_answers_move_to_another_database(sqlite_store: Store, postgres_url: str, faq: Faq) -> None:
     from bot.store.moving import move_store
 
-    source, target = Store.open(f"sqlite:///{tmp_path}/s.db", KEY), Store.open(postgres_url, KEY)
-    for store in (source, target):
-        store.upgrade()
+    source, target = sqlite_store, Store.open(postgres_url, KEY)
     patient = Clinic(source, faq).enrol()
     source.keep_check_in(patient, "day_1", DAY_0, "mild", at(1, 12))
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
-from bot.inbox import replies, sessions
+from bot.inbox import sessions, turns
 from bot.inbox.crowd import STRANGERS_AT_ONCE, STRANGERS_PER_SECOND
 from intents.types import Match
 from intents.understand import Understander
@@ -93,7 +93,7 @@ async def test_nobody_waits_for_another_patients_platform(scene: Scene) -> None:
             await gate.wait()
         await plain(address, message, **more)
 
-    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=0.02)
+    scene.inbox.conversing.turns["fake"] = turns.Turns(lease_seconds=0.02)
     scene.channel.send = send  # type: ignore[method-assign]
     await scene.inbox.receive(scene.event("swollen", ANNA))
     await scene.inbox.receive(scene.event("swollen", BEN))
@@ -180,7 +180,7 @@ async def test_a_file_that_cannot_be_served_gives_the_way_to_a_person(scene: Sce
     def broken() -> Understander:
         raise RuntimeError("no FAQ")
 
-    scene.inbox._understander = broken
+    scene.inbox.conversing._understander = broken
 
     await scene.say("swollen")
 
@@ -535,7 +535,7 @@ async def test_answers_leave_one_after_the_other(scene: Scene) -> None:
 
 
 async def test_a_slow_platform_does_not_keep_the_others_waiting(scene: Scene) -> None:
-    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=0.02)
+    scene.inbox.conversing.turns["fake"] = turns.Turns(lease_seconds=0.02)
 
     assert await in_flight(scene, 5, 0.2) > 1
 
@@ -549,7 +549,7 @@ async def test_danger_waits_for_no_turn(scene: Scene) -> None:
         await plain(address, message, **more)
 
     scene.channel.send = send  # type: ignore[method-assign]
-    scene.inbox._turns["fake"] = replies.Turns(lease_seconds=60)
+    scene.inbox.conversing.turns["fake"] = turns.Turns(lease_seconds=60)
     await scene.inbox.receive(scene.event("swollen", BEN))
     await scene.inbox.receive(scene.event("I cannot breathe", ANNA))
     async with asyncio.timeout(5):

@@ -15,7 +15,7 @@ from intents.reading import Reading
 from intents.spelling import Usage
 from intents.text import fold
 from intents.understand import Understander
-from intents.vectors import HashIndex, Vectoriser
+from intents.vectors import FAINT, HashIndex, Vectoriser
 from tests.helpers import understander as shipped
 
 
@@ -108,6 +108,25 @@ def test_many_texts_at_once_give_the_vectors_of_each() -> None:
         assert np.allclose(dense, matrix[row].toarray()[0], atol=1e-6)
         assert known == 1.0
     assert vectoriser.known(reading(["glass of zzz"]))[0] == pytest.approx(2 / 3)
+
+
+def test_a_foreign_word_speaks_for_its_share_of_a_text() -> None:
+    texts = ["音楽をかけてほしい botox", "botox"]
+    vectoriser, matrix = Vectoriser.fit(Reading.of(extract(text) for text in texts), ["a", "b"])
+
+    mixed, alone = matrix.toarray()
+    assert 0.05 < (mixed[alone > 0] ** 2).sum() < 0.35
+    for text, row in zip(texts, (mixed, alone), strict=True):
+        columns, values, _ = vectoriser.vector(extract(text))
+        assert np.allclose(values, row[columns], atol=1e-6)
+
+
+def test_in_a_small_library_runs_of_three_characters_count_for_less() -> None:
+    one, _ = Vectoriser.fit(reading(["顔が腫れた", "雨が降った"]), ["a", "b"])
+    columns, values, _ = one.vector({"cjk": [fold("腫")], "cjk3": [fold("が腫れ")]})
+
+    assert sorted(values / values.max()) == pytest.approx([FAINT, 1.0])
+    assert len(columns) == 2
 
 
 def test_a_feature_has_the_same_number_in_every_process() -> None:

@@ -395,7 +395,7 @@ async def test_each_person_gets_the_menu_of_their_language(person: LinePerson) -
 async def test_traditional_readers_get_their_own_menu_or_the_simplified_one(
     person: LinePerson, faq: Faq
 ) -> None:
-    texts = line_menus(faq)
+    texts = {code: words for code, words in line_menus(faq).items() if code.startswith("zh")}
     made = await person.channel.set_up_menus(texts)
     await person.channel.show_menu(person.address, "zh-Hant")
     assert person.platform.linked[USER] == made["zh-Hant"] != made["zh"]

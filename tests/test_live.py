@@ -16,9 +16,8 @@ import pytest
 from bot.core.values import Address, Incoming
 from bot.inbox import Inbox
 from bot.live import LAST_GOOD, LiveFaq
-from bot.store.store import Store
 from intents.faq import FaqProblems, load
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.disk import room_for
 from tests.fakes import Clock, FakeChannel, FakeStaff
 from tests.helpers import CACHE, NOW, ROOT
@@ -328,8 +327,7 @@ print(refused)
 
 @pytest.mark.slow
 async def test_messages_are_answered_while_the_file_is_edited_at_random(place: Path) -> None:
-    live, channel, store = started(place), FakeChannel(), Store.open(f"sqlite:///{place}/s.db", KEY)
-    store.upgrade()
+    live, channel, store = started(place), FakeChannel(), ready_store(place / "s.db")
     inbox = Inbox(store, lambda: live.current, {"fake": channel}, FakeStaff(), Clock())
     rng, good = random.Random(20261128), priced("1").encode()
     for number in range(RANDOM_EDITS):

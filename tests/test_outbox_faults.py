@@ -5,7 +5,6 @@ import contextlib
 import datetime as dt
 import random
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -26,30 +25,17 @@ from tests.outbox_fakes import Clinic, FakeChannel, at
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "s.db"
-
-
-@pytest.fixture
-def sqlite_store(path: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{path}", KEY)
-    store.upgrade()
-    yield store
-    store.close()
-
-
-def impatient(path: Path) -> Store:
+def impatient(sqlite_path: Path) -> Store:
     """A store that waits a fifth of a second for a lock, so that the test need not wait ten."""
-    store = Store.open(f"sqlite:///{path}", KEY)
+    store = Store.open(f"sqlite:///{sqlite_path}", KEY)
     event.listen(store._engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=200").close())
     return store
 
 
 async def test_a_lock_while_recording_delays_the_record_and_repeats_nothing(
-    sqlite_store: Store, path: Path, faq: Faq
+    sqlite_store: Store, sqlite_path: Path, faq: Faq
 ) -> None:
-    other, store = sqlite3.connect(path, isolation_level=None), impatient(path)
+    other, store = sqlite3.connect(sqlite_path, isolation_level=None), impatient(sqlite_path)
     clinic = Clinic(store, faq)
     clinic.enrol()
     clinic.telegram.before_send = lambda: other.execute("BEGIN IMMEDIATE").close()
@@ -71,9 +57,9 @@ async def test_a_lock_while_recording_delays_the_record_and_repeats_nothing(
 
 
 async def test_a_lock_before_the_claim_leaves_the_reminder_for_the_next_tick(
-    sqlite_store: Store, path: Path, faq: Faq
+    sqlite_store: Store, sqlite_path: Path, faq: Faq
 ) -> None:
-    other, store = sqlite3.connect(path, isolation_level=None), impatient(path)
+    other, store = sqlite3.connect(sqlite_path, isolation_level=None), impatient(sqlite_path)
     clinic = Clinic(store, faq)
     clinic.enrol()
     other.execute("BEGIN IMMEDIATE")
@@ -111,7 +97,6 @@ async def test_a_full_disk_keeps_the_outcome_until_there_is_room(sqlite_store: S
 @pytest.mark.slow
 async def test_a_restarted_server_costs_nothing(postgres_url: str, postgres_server: str, faq: Faq) -> None:
     store = Store.open(postgres_url, KEY)
-    store.upgrade()
     clinic = Clinic(store, faq)
     clinic.enrol("1")
     clinic.enrol("2")

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from bot.inbox.leases import LEASE_SECONDS, RENEW_SECONDS, Name
 from bot.store.events import Done, Lease
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.databases import KEY
 from tests.fakes import FakeChannel, FakeStaff
 from tests.scene import ANNA, BEN, Scene, Understands
 
@@ -79,11 +77,8 @@ class Two(Scene):
 
 
 @pytest.fixture
-def two(database_url: str, faq: Faq) -> Iterator[Two]:
-    store = Store.open(database_url, KEY)
-    store.upgrade()
-    yield Two(store, faq)
-    store.close()
+def two(store: Store, faq: Faq) -> Two:
+    return Two(store, faq)
 
 
 async def test_what_a_dead_process_left_is_answered_by_the_living_one_once(two: Two) -> None:

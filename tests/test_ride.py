@@ -1,10 +1,8 @@
 """A due reminder goes out with the free reply to a patient who writes anyway: once, and never while something is serious."""
 
 import datetime as dt
-from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from bot.outbox.ride import Ride
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.channel_fakes import line_channel
-from tests.databases import KEY
 from tests.fakes import FakeChannel
 from tests.outbox_fakes import DAY_0, at
 from tests.peers.line_api import USER, LinePlatform
@@ -104,16 +101,8 @@ def enrol(store: Store, faq: Faq, address: Address) -> int:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def scene(store: Store, faq: Faq) -> RideScene:
-    return RideScene(store, faq)
+def scene(sqlite_store: Store, faq: Faq) -> RideScene:
+    return RideScene(sqlite_store, faq)
 
 
 async def test_a_due_reminder_goes_out_with_the_reply_and_never_again(scene: RideScene) -> None:
@@ -218,7 +207,7 @@ async def test_when_the_database_fails_for_the_reminder_the_answer_goes_out(scen
     async def broken(*_: object) -> Ride | None:
         raise OSError("the database is away")
 
-    scene.inbox._rides = broken
+    scene.inbox.conversing._riding.rides = broken
 
     await scene.writes("swollen")
 
@@ -301,8 +290,8 @@ async def say(scene: RideScene, platform: LinePlatform, text: str) -> None:
     await scene.inbox.drain()
 
 
-async def test_on_line_reminder_and_answer_are_one_free_call(store: Store, faq: Faq) -> None:
-    async with on_line(store, faq) as (scene, platform):
+async def test_on_line_reminder_and_answer_are_one_free_call(sqlite_store: Store, faq: Faq) -> None:
+    async with on_line(sqlite_store, faq) as (scene, platform):
         await say(scene, platform, "swollen")
         await scene.outbox.tick()
 
@@ -316,9 +305,9 @@ async def test_on_line_reminder_and_answer_are_one_free_call(store: Store, faq: 
 
 @pytest.mark.parametrize("kind", ["cut_after", "cut_before", 500, "html"])
 async def test_on_line_a_fault_of_the_reply_neither_loses_nor_doubles(
-    store: Store, faq: Faq, kind: str | int
+    sqlite_store: Store, faq: Faq, kind: str | int
 ) -> None:
-    async with on_line(store, faq) as (scene, platform):
+    async with on_line(sqlite_store, faq) as (scene, platform):
         platform.faults.append({"path": "reply", "kind": kind})
 
         await say(scene, platform, "swollen")
@@ -331,8 +320,8 @@ async def test_on_line_a_fault_of_the_reply_neither_loses_nor_doubles(
         assert scene.states()["day_1"] == "sent"
 
 
-async def test_on_line_a_token_that_is_too_old_pushes_the_answer_alone(store: Store, faq: Faq) -> None:
-    async with on_line(store, faq) as (scene, platform):
+async def test_on_line_a_token_that_is_too_old_pushes_the_answer_alone(sqlite_store: Store, faq: Faq) -> None:
+    async with on_line(sqlite_store, faq) as (scene, platform):
         platform.tokens.clear()
         event = platform.event(text="swollen")
         platform.tokens.clear()

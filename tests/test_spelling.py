@@ -67,11 +67,17 @@ def test_the_words_beside_it_tell_what_a_slip_meant() -> None:
     assert speller.mend("thn sleep")[0] == "then sleep"
 
 
-def test_a_known_word_that_nobody_says_there_is_read_as_the_usual_one() -> None:
-    spell = shipped().matcher.speller
+def test_a_rare_word_is_read_as_the_usual_one_where_that_is_what_people_say() -> None:
+    speller = Speller(Usage.of([*["the thread lift"] * 8_000, *["please tread softly"] * 3]))
 
-    assert spell.mend("can i east tonight")[0] == "can i eat tonight"
-    assert spell.mend("how mush does it cost")[0] == "how much does it cost"
+    assert speller.mend("the tread lift")[0] == "the thread lift"
+    assert speller.mend("please tread softly")[0] == "please tread softly"
+
+
+def test_a_slip_that_the_library_holds_once_is_no_word() -> None:
+    speller = Speller(Usage.of([*["an appointment today"] * 8_000, "an apointment today"]))
+
+    assert speller.mend("an apointment today")[0] == "an appointment today"
 
 
 def test_a_mistyped_denial_denies() -> None:
@@ -106,7 +112,7 @@ def test_another_language_is_not_mended_into_english(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["masakit po ba ito", "muka saya bengkak dan sakit sekali", "can walk anot leh", "got swelling sia"],
+    ["masakit po ba ito", "can walk anot leh", "got swelling sia"],
 )
 def test_words_that_english_writers_mix_in_are_no_slips(text: str) -> None:
     assert shipped().matcher.speller.mend(text) == (text, ())

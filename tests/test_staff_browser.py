@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
@@ -31,8 +32,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = os.environ.get("SMILELINE_SHOTS")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
-expect.set_options(timeout=30_000)  # a busy machine fails nothing
+WAIT = 120_000  # milliseconds; a busy machine fails nothing
+expect.set_options(timeout=WAIT)
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
 ]
@@ -61,18 +64,26 @@ async def running(folder: Path) -> AsyncIterator[App]:
         yield app
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def app(tmp_path: Path) -> AsyncIterator[App]:
     async with running(tmp_path) as opened:
         yield opened
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def chromium(started: Browser) -> AsyncIterator[Browser]:
+    """One browser for all tests; what each opened is closed behind it."""
+    yield started
+    for context in started.contexts:
+        await context.close()
 
 
 async def person(
@@ -81,7 +92,7 @@ async def person(
     """Somebody with a browser of their own; what their console complains about is kept."""
     context = await chromium.new_context(viewport=size, locale=locale)  # type: ignore[arg-type]
     page = await context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(WAIT)
     if complaints is not None:
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None

@@ -3,7 +3,6 @@ in the staff chat, each with its effect and one tap to add it.
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ from bot.staff.editing import Editing
 from bot.staff.faqfile import add_question
 from bot.staff.learning import NO_CONSENT, learned
 from bot.store.store import Store
-from intents.faq import Faq, load
+from intents.faq import Faq
 from intents.understand import Understander
-from tests.databases import KEY
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW
-from tests.small_faq import small_text
+from tests.small_faq import small_text, small_understander
 from tests.staff_fakes import STAFF, FakeRoom
 from tests.staff_site import Browser, Live, Reader, open_clinic
 from tests.test_faqfile import differing
@@ -89,7 +87,7 @@ class Chat:
         self.path = folder / "faq.yaml"
         self.path.write_text(small_text(), encoding="utf-8")
         self.store, self.clock, self.room, self.line = store, Clock(), FakeRoom(), FakeChannel("line", "LINE")
-        self.live = Live(self.path, understander.with_faq(load(small_text())))
+        self.live = Live(self.path, small_understander())
         self.desk = StaffDesk(
             store, self.room, {"line": self.line}, lambda: self.live.current.faq, self.clock,
             Editing(self.live, self.path, store),  # type: ignore[arg-type]
@@ -130,11 +128,8 @@ class Chat:
 
 
 @pytest.fixture
-def chat(tmp_path: Path, understander: Understander) -> Iterator[Chat]:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
-    yield Chat(tmp_path, store, understander)
-    store.close()
+def chat(tmp_path: Path, sqlite_store: Store, understander: Understander) -> Chat:
+    return Chat(tmp_path, sqlite_store, understander)
 
 
 def actions(chat: Chat) -> list[str]:

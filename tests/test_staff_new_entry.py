@@ -15,7 +15,6 @@ from bot.store.store import Store
 from intents.diff import Outcome
 from intents.faq import Faq, load
 from intents.understand import Understander
-from tests.databases import KEY
 from tests.disk import room_for
 from tests.helpers import NOW
 from tests.small_faq import small_text
@@ -348,10 +347,8 @@ def test_labelled_questions_are_tried_too(clinic_editing: Editing) -> None:
 
 
 @pytest.fixture
-def clinic_editing(tmp_path: Path, understander: Understander) -> Editing:
-    store = Store.open(f"sqlite:///{tmp_path}/e.db", KEY)
-    store.upgrade()
+def clinic_editing(tmp_path: Path, sqlite_store: Store, understander: Understander) -> Editing:
     line = {"text": "may I have a small glass of wine?!", "kind": "topic", "topic": "alcohol"}
     (tmp_path / "wine.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     (tmp_path / "odd.jsonl").write_text("no json\n", encoding="utf-8")
-    return Editing(Live(tmp_path / "faq.yaml", understander), tmp_path / "faq.yaml", store, tmp_path)  # type: ignore[arg-type]
+    return Editing(Live(tmp_path / "faq.yaml", understander), tmp_path / "faq.yaml", sqlite_store, tmp_path)  # type: ignore[arg-type]

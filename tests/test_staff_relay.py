@@ -1,8 +1,5 @@
 """People talk with patients through the bot: each word goes to exactly one patient, or to nobody and says so."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bot.channels.port import SendFailed
@@ -12,7 +9,6 @@ from bot.staff.listening import NOBODY
 from bot.staff.relay import LEAVING
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.databases import KEY
 from tests.scene import Understands
 from tests.staff_fakes import SECOND, STAFF, FakeRoom
 from tests.test_alerts import ANNA, Scene
@@ -21,11 +17,8 @@ BEN = Patient(Address("telegram", "77"), language="ja")
 
 
 @pytest.fixture
-def scene(tmp_path: Path, faq: Faq) -> Iterator[Scene]:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
-    yield Scene(store, faq, FakeRoom())
-    store.close()
+def scene(sqlite_store: Store, faq: Faq) -> Scene:
+    return Scene(sqlite_store, faq, FakeRoom())
 
 
 async def wrote(

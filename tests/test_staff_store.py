@@ -13,7 +13,7 @@ from bot.store.care import ASKED_FOR, TALK_KEPT, THREADS_KEPT, Card
 from bot.store.pictures import PICTURES_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.helpers import NOW
 
 ANNA, BEN = Address("line", "U1"), Address("telegram", "77")
@@ -218,8 +218,7 @@ def test_old_conversations_are_forgotten_and_open_ones_are_not(store: Store) -> 
 
 
 def test_after_erasure_no_word_of_the_conversation_is_left_in_any_file(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(tmp_path / "s.db")
     patient = store.give_consent(ANNA, NOW, "en")
     thread = store.thread_of(ANNA, NOW)
     store.add_lines(thread.id, [Line(NOW, "patient", "words")], NOW)

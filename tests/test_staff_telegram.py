@@ -9,6 +9,7 @@ import pytest
 
 from bot.channels.port import utc_now
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram.profile import Profile
 from bot.inbox import Inbox
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
@@ -18,7 +19,7 @@ from intents.faq import Faq, load
 from intents.understand import Understander
 from tests.databases import KEY
 from tests.peers.bot_api import TOKEN, BotApiServer
-from tests.small_faq import small_text
+from tests.small_faq import small_text, small_understander
 from tests.staff_site import Live
 from tests.test_appointments import Reader
 
@@ -56,7 +57,8 @@ class Clinic:
     def __init__(self, telegram: Forum, store: Store, faq: Faq, editing: Editing | None = None) -> None:
         self.telegram, self.store, self.faq = telegram, store, faq
         self.channel = TelegramChannel(
-            TOKEN, telegram.url, mode="polling", secret="s", public_url=None, commands=lambda language: [("help", "Help")],
+            TOKEN, telegram.url, mode="polling", secret="s", public_url=None,
+            profile=Profile(lambda _: [("help", "Help")], lambda _: "Hello"),
             group_refused=lambda language: "Only in private", languages=["en"], sign_key=KEY, clock=utc_now,
             staff_chat=STAFF,
         )  # fmt: skip
@@ -70,11 +72,9 @@ class Clinic:
 
 
 @pytest.fixture
-async def clinic(tmp_path: Path, faq: Faq) -> AsyncIterator[Clinic]:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+async def clinic(sqlite_store: Store, faq: Faq) -> AsyncIterator[Clinic]:
     async with Forum() as telegram:
-        opened = Clinic(telegram, store, faq)
+        opened = Clinic(telegram, sqlite_store, faq)
         await opened.channel.start(opened.inbox.receive)
         yield opened
         await opened.inbox.drain()
@@ -82,7 +82,6 @@ async def clinic(tmp_path: Path, faq: Faq) -> AsyncIterator[Clinic]:
         await opened.inbox.drain()
         await opened.channel.stop()
         assert telegram.violations == []
-    store.close()
 
 
 async def test_an_alert_is_read_answered_and_closed_in_the_staff_chat(clinic: Clinic) -> None:
@@ -171,17 +170,15 @@ async def test_pictures_go_both_ways(clinic: Clinic) -> None:
 
 
 async def test_a_question_is_added_to_the_faq_from_the_staff_chat(
-    tmp_path: Path, understander: Understander
+    tmp_path: Path, sqlite_store: Store, understander: Understander
 ) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
     path = tmp_path / "faq.yaml"
     path.write_text(small_text(), encoding="utf-8")
-    live = Live(path, understander.with_faq(load(small_text())))
-    editing = Editing(live, path, store)  # type: ignore[arg-type]
-    store.record_unanswered("can I play the trumpet", "en", ("swelling",), None, utc_now())
+    live = Live(path, small_understander())
+    editing = Editing(live, path, sqlite_store)  # type: ignore[arg-type]
+    sqlite_store.record_unanswered("can I play the trumpet", "en", ("swelling",), None, utc_now())
     async with Forum() as telegram:
-        clinic = Clinic(telegram, store, live.current.faq, editing)
+        clinic = Clinic(telegram, sqlite_store, live.current.faq, editing)
         await clinic.channel.start(clinic.inbox.receive)
         await telegram.staff_says("/questions@smileline_bot")
         await clinic.sees(STAFF, "❓ 1 patient · English")
@@ -191,7 +188,6 @@ async def test_a_question_is_added_to_the_faq_from_the_staff_chat(
         await clinic.inbox.drain()
         await clinic.channel.stop()
         violations = telegram.violations
-    store.close()
 
     assert violations == []
     assert "can I play the trumpet" in load(path.read_bytes()).entries["swelling"].questions["en"]

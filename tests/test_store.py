@@ -3,7 +3,6 @@
 import datetime as dt
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from bot.core.values import Address, Incoming
 from bot.store.crypto import Vault, load_key
 from bot.store.housekeeping import EVENTS_KEPT
 from bot.store.schema import metadata
-from bot.store.store import Store, StoreError, StoreSettingsError, WrongKeyError
+from bot.store.store import Store, StoreAway, StoreError, StoreSettingsError, WrongKeyError
 from intents.faq import Faq
 from tests.databases import KEY
 from tests.outbox_fakes import DAY_0, Clinic, at
@@ -80,6 +79,17 @@ def test_consent_twice_makes_one_patient(store: Store) -> None:
 
     assert first.id == second.id
     assert (second.language, second.traditional, second.consent_at) == ("zh", True, at(0, 9))
+
+
+def test_a_fault_of_the_driver_is_the_stores_error_and_quotes_nobody(store: Store) -> None:
+    with store.write() as db:
+        db.execute(text("DROP TABLE addresses" if store.is_sqlite else "DROP TABLE addresses CASCADE"))
+
+    with pytest.raises(StoreError) as caught:
+        store.patient(Address("line", "U-anna"))
+
+    assert isinstance(caught.value, StoreAway if store.is_sqlite else StoreError)
+    assert "U-anna" not in str(caught.value)
 
 
 def test_nothing_is_known_of_a_stranger(store: Store) -> None:
@@ -150,8 +160,8 @@ def test_the_migrations_build_what_the_code_expects(store: Store) -> None:
     assert [d for d in differences if "sqlite_autoincrement" not in str(d)] == []
 
 
-def test_upgrading_again_or_together_changes_nothing(database_url: str) -> None:
-    stores = [Store.open(database_url, KEY) for _ in range(3)]
+def test_upgrading_again_or_together_changes_nothing(empty_url: str) -> None:
+    stores = [Store.open(empty_url, KEY) for _ in range(3)]
     threads = [threading.Thread(target=store.upgrade) for store in stores]
     for thread in threads:
         thread.start()
@@ -210,20 +220,9 @@ def test_a_sealed_value_cannot_be_moved_to_another_place() -> None:
         vault.unseal(vault.seal("words", "alerts.text"), "events.payload")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "erase"
-
-
-@pytest.fixture
-def sqlite_store(folder: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{folder}/s.db", KEY)
-    store.upgrade()
-    yield store
-    store.close()
-
-
-def test_after_erasure_no_byte_of_the_patient_is_left(sqlite_store: Store, folder: Path, faq: Faq) -> None:
+def test_after_erasure_no_byte_of_the_patient_is_left(
+    sqlite_store: Store, sqlite_path: Path, faq: Faq
+) -> None:
     other = sqlite_store.give_consent(Address("line", "U-other"), at(0, 9), "ja")
     patient = sqlite_store.give_consent(HOME, at(0, 9), "en").id
     assert patient is not None
@@ -241,11 +240,11 @@ def test_after_erasure_no_byte_of_the_patient_is_left(sqlite_store: Store, folde
         secrets += [bytes(row[0]) for row in db.execute(text("SELECT text_sealed FROM alert_messages"))]
         secrets += [bytes(row[0]) for row in db.execute(text("SELECT text_sealed FROM unanswered"))]
         secrets += [bytes(row[0]) for row in db.execute(text("SELECT answer_sealed FROM check_ins"))]
-    present = b"".join(path.read_bytes() for path in folder.iterdir())
+    present = b"".join(path.read_bytes() for path in sqlite_path.parent.iterdir())
 
     sqlite_store.erase(patient)
 
-    left = b"".join(path.read_bytes() for path in folder.iterdir())
+    left = b"".join(path.read_bytes() for path in sqlite_path.parent.iterdir())
     assert [secret in present for secret in secrets] == [True] * 5
     assert [secret in left for secret in secrets] == [False] * 5
     assert sqlite_store.patient(HOME) is None
@@ -260,7 +259,7 @@ def test_an_erased_patients_number_is_never_given_to_another(store: Store) -> No
     assert store.give_consent(Address("line", "U2"), at(0, 9), "en").id != first
 
 
-def test_a_handled_events_words_leave_the_files(sqlite_store: Store, folder: Path) -> None:
+def test_a_handled_events_words_leave_the_files(sqlite_store: Store, sqlite_path: Path) -> None:
     sqlite_store.remember_event(event(1))
     with sqlite_store.read() as db:
         sealed = bytes(db.execute(text("SELECT payload_sealed FROM events")).scalar_one())
@@ -268,13 +267,13 @@ def test_a_handled_events_words_leave_the_files(sqlite_store: Store, folder: Pat
     sqlite_store.event_done("telegram", "e1", "answer")
     sqlite_store.empty_log()
 
-    assert sealed not in b"".join(path.read_bytes() for path in folder.iterdir())
+    assert sealed not in b"".join(path.read_bytes() for path in sqlite_path.parent.iterdir())
 
 
-def test_the_words_are_never_readable_in_the_files(sqlite_store: Store, folder: Path) -> None:
+def test_the_words_are_never_readable_in_the_files(sqlite_store: Store, sqlite_path: Path) -> None:
     sqlite_store.remember_event(event(1, "readable words"))
     sqlite_store.open_alert(HOME, None, "danger", "urgent", "x", "readable words", at(0, 9))
 
-    everything = b"".join(path.read_bytes() for path in folder.iterdir())
+    everything = b"".join(path.read_bytes() for path in sqlite_path.parent.iterdir())
     assert b"readable words" not in everything
     assert HOME.chat.encode() not in everything

@@ -18,18 +18,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def source(tmp_path: Path, faq: Faq) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path}/src.db", KEY)
-    store.upgrade()
-    import_patients(csv(tmp_path, many(600)), store, faq, at(0, 9))
-    yield store
-    store.close()
+def source(tmp_path: Path, sqlite_store: Store, faq: Faq) -> Store:
+    import_patients(csv(tmp_path, many(600)), sqlite_store, faq, at(0, 9))
+    return sqlite_store
 
 
 @pytest.fixture
 def target(postgres_url: str) -> Iterator[Store]:
     store = Store.open(postgres_url, KEY)
-    store.upgrade()
     yield store
     store.close()
 

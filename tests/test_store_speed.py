@@ -2,23 +2,19 @@
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
 from bot.store.deliveries import Claims, End, Result, Start
 from bot.store.store import Store
-from tests.databases import KEY
 from tests.outbox_fakes import at
 
 
 @pytest.fixture
-def plans(tmp_path: Path) -> Iterator[tuple[Store, list[str]]]:
+def plans(sqlite_store: Store) -> tuple[Store, list[str]]:
     """A store, and how SQLite goes about each statement that touches the reminders."""
-    store, said = Store.open(f"sqlite:///{tmp_path}/s.db", KEY), []
-    store.upgrade()
+    said: list[str] = []
 
     def explain(
         db: object, _cursor: object, statement: str, parameters: tuple[object, ...], *_: object
@@ -28,9 +24,8 @@ def plans(tmp_path: Path) -> Iterator[tuple[Store, list[str]]]:
             rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             said.extend(f"{row[-1]} <- {statement}" for row in rows)
 
-    event.listen(store._engine, "before_cursor_execute", explain)
-    yield store, said
-    store.close()
+    event.listen(sqlite_store._engine, "before_cursor_execute", explain)
+    return sqlite_store, said
 
 
 def test_no_statement_of_a_tick_scans_the_reminders(plans: tuple[Store, list[str]]) -> None:
@@ -49,12 +44,9 @@ def test_no_statement_of_a_tick_scans_the_reminders(plans: tuple[Store, list[str
     assert scans == []
 
 
-def test_the_quick_retry_key_is_the_uuid_that_it_always_was(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
-    instance = uuid.UUID(store.get_meta("instance") or "")
+def test_the_quick_retry_key_is_the_uuid_that_it_always_was(sqlite_store: Store) -> None:
+    instance = uuid.UUID(sqlite_store.get_meta("instance") or "")
 
     names = [f"{n}:2026-11-16:day_{n}" for n in range(50)]
 
-    assert [store._key(name) for name in names] == [str(uuid.uuid5(instance, name)) for name in names]
-    store.close()
+    assert [sqlite_store._key(name) for name in names] == [str(uuid.uuid5(instance, name)) for name in names]

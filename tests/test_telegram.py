@@ -327,6 +327,13 @@ async def test_the_command_menu_is_shown_in_every_language(person: TelegramPerso
     assert len(person.server.commands["ja"][1]["description"]) <= 256
 
 
+async def test_an_empty_chat_says_what_the_bot_is_for_in_every_language(person: TelegramPerson) -> None:
+    await person.server.seen(lambda: "ja" in person.server.descriptions)
+
+    assert person.server.descriptions[""] == person.server.descriptions["en"] == "For questions (en)"
+    assert person.server.descriptions["ja"] == "For questions (ja)"
+
+
 async def test_a_wrong_token_is_named_and_does_not_stop_the_program() -> None:
     async with bot_api.BotApiServer() as server:
         channel = telegram_channel(server.url)

@@ -17,7 +17,7 @@ _SPACE = re.compile(r"\s+")
 
 def units(text: str) -> int:
     """The length of `text` as the platforms count it."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def split(text: str, limit: int) -> list[str]:

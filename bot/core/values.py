@@ -67,6 +67,7 @@ class Situation:
     taken_over: bool = False
     alert_open: bool = False
     asking_wishes: bool = False
+    takes_requests: bool = False  # somebody will see a request for a visit, if not at once
     staff_at: dt.datetime | None = None  # when a person wrote to this patient last, or took over
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import opencc
@@ -42,7 +42,7 @@ class Wording:
         return self._fill(self.faq.say(texts, self.language), values)
 
     def date(self, date: dt.date) -> str:
-        return format_date(date, "long", locale=self.locale)
+        return _long_date(date, self.locale)
 
     def short_date(self, date: dt.date) -> str:
         return _month_day(date, self.locale)
@@ -55,6 +55,11 @@ class Wording:
         return f"{_month_day(moment.date(), self.locale)} {self.time(moment)}"
 
     def _fill(self, text: str, values: dict[str, object]) -> str:
+        if "{" in text or "}" in text:
+            text = self._put_in(text, values)
+        return to_traditional(text) if self.traditional and self.language == "zh" else text
+
+    def _put_in(self, text: str, values: dict[str, object]) -> str:
         clinic = self.faq.clinic
         known: dict[str, object] = {
             "clinic": self.faq.say(clinic.name, self.language),
@@ -68,10 +73,15 @@ class Wording:
             known["hours"] = describe_hours(clinic, self.locale)
         if "{price}" in text:
             known["price"] = self.faq.say(clinic.price, self.language) if clinic.price else "-"
-        filled = text.format_map({**known, **values})
-        return to_traditional(filled) if self.traditional and self.language == "zh" else filled
+        return text.format_map({**known, **values})
 
 
+@lru_cache(1000)
+def _long_date(date: dt.date, locale: str) -> str:
+    return format_date(date, "long", locale=locale)
+
+
+@lru_cache(1000)
 def _month_day(date: dt.date, locale: str) -> str:
     return format_date(
         date,

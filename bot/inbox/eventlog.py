@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot import logs
+from bot.channels.persist import Sleep
 from bot.core.values import Incoming
 from bot.store.events import Done, Lease
 from bot.store.store import Store, StoreAway
@@ -12,6 +13,7 @@ from bot.store.store import Store, StoreAway
 log = logs.get("inbox")
 
 PAGE = 200  # entries a transaction
+GATHER_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -24,8 +26,14 @@ class _Waiting:
 class EventLog:
     """Collects entries while a commit is under way and commits them together next."""
 
-    def __init__(self, store: Store, lease: Callable[[], Lease]) -> None:
-        self._store, self._lease = store, lease
+    def __init__(
+        self,
+        store: Store,
+        lease: Callable[[], Lease],
+        busy: Callable[[], bool],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._store, self._lease, self._busy, self._sleep = store, lease, busy, sleep
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +52,8 @@ class EventLog:
     async def _run(self) -> None:
         pause = 0.05
         while self._waiting:
+            if self._busy():  # others are coming: a moment's wait spares each of them a commit of its own
+                await self._sleep(GATHER_SECONDS)
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
             again = await self._commit(page)
             if again:

@@ -29,9 +29,6 @@ class Staff(Protocol):
     def reachable(self) -> bool:
         """Whether alerts have anywhere to go."""
 
-    def takes_requests(self) -> bool:
-        """Whether a request for a visit will be seen, if not at once. Called in a worker thread."""
-
     def situation(self, address: Address) -> Situation:
         """Whether a person is talking with this patient now, and the like. Called in a worker thread."""
 

@@ -7,8 +7,7 @@ same key, and the reply token, which works once.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bot import logs
@@ -22,37 +21,7 @@ log = logs.get("inbox")
 PATIENCE_SECONDS = 86_400.0  # that an answer waits for a platform that is away; the next start begins anew
 MOST_DOUBTS = 3  # rounds of tries whose outcome nobody knows, each of which may have arrived
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 600.0
-LEASE_SECONDS = 0.5  # of one answer's turn; a platform that is well takes a tenth of it
 _KEYS = uuid.UUID("6f0f3c55-5a0e-4c5b-9c5e-3a7d1f0a9b21")  # any of our own, the same for ever
-
-
-class Turns:
-    """One answer at a time on a channel, from its first word to its record: so a kill leaves one in doubt, not many.
-
-    A turn that takes long (a platform that hangs, a chat that must wait) does not keep the others: after LEASE_SECONDS the
-    next begins beside it, and a kill in that while may double one for each answer under way.
-    """
-
-    def __init__(self, lease_seconds: float = LEASE_SECONDS) -> None:
-        self._lock, self._lease_seconds = asyncio.Lock(), lease_seconds
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        await self._lock.acquire()
-        ended = False
-
-        def end() -> None:
-            nonlocal ended
-            if not ended:
-                ended = True
-                self._lock.release()
-
-        timer = asyncio.get_running_loop().call_later(self._lease_seconds, end)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            end()
 
 
 def _nothing() -> None:

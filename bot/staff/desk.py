@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot import logs
 from bot.channels.port import Channel
@@ -65,17 +66,14 @@ class StaffDesk:
         """Whether somebody sees an alert now: in the staff chat, or on the staff page that is open."""
         return self.post.chat is not None or self._page_is_watched()
 
-    def takes_requests(self) -> bool:
-        """Whether a request that can wait will be seen. Asks the store."""
-        return self.post.chat is not None or self._store.staff_exists()
-
     def is_staff(self, address: Address) -> bool:
         room = self._room
         return room is not None and address.channel == room.name and address.chat in room.chats
 
     def situation(self, address: Address) -> Situation:
         """Asks the store."""
-        return self._store.situation(address, self.clock())
+        found = self._store.situation(address, self.clock())
+        return replace(found, takes_requests=found.takes_requests or self.post.chat is not None)
 
     async def alert(
         self, patient: Patient, alert: OpenAlert, talk: tuple[Line, ...], now: dt.datetime

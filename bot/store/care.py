@@ -6,18 +6,41 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, literal_column, select, update
 
 from bot.core.values import Address, Line, Situation
 from bot.store.database import Database
 from bot.store.patients import release_after_alert
-from bot.store.schema import addresses, alerts
-from bot.store.staff_schema import alert_rings, appointments, posts, talk, threads
+from bot.store.said import Said
+from bot.store.schema import addresses, alerts, from_micros, to_micros
+from bot.store.staff_schema import accounts, alert_rings, appointments, posts, talk, threads
 
 TALK_KEPT = 200  # lines of one conversation
 ASKED_FOR = dt.timedelta(hours=6)  # how long "which day and time suit you?" waits for its answer
 THREADS_KEPT = dt.timedelta(days=180)  # after the last word
 _CHAT, _TEXT = "threads.chat", "talk.text"
+
+# Said once: every message asks it.
+_THREAD = select(threads.c.id).where(
+    threads.c.channel == bindparam("at_channel"), threads.c.chat_mac == bindparam("mac")
+)
+_OPENED = select(alerts.c.id).where(
+    alerts.c.channel == bindparam("at_channel"), alerts.c.chat_mac == bindparam("mac")
+)
+_ASKING = select(appointments.c.id).where(
+    appointments.c.thread_id.in_(_THREAD),
+    appointments.c.state == literal_column("'asking'"),  # as a value SQLite would plan it anew each time
+    appointments.c.asked_at > bindparam("since"),
+)
+_SITUATION = Said(
+    select(
+        exists(_THREAD.where(threads.c.taken_at.is_not(None))),
+        exists(_OPENED.where(alerts.c.closed_at.is_(None))),
+        exists(_ASKING),
+        exists(select(accounts.c.id)),
+        _THREAD.with_only_columns(threads.c.staff_at).scalar_subquery(),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +138,12 @@ class Care(Database):
 
     def situation(self, address: Address, now: dt.datetime) -> Situation:
         """One look at the people's side of `address`."""
-        mac = self._vault.mac(address.channel, address.chat)
-        thread = select(threads.c.id).where(threads.c.channel == address.channel, threads.c.chat_mac == mac)
-        opened = select(alerts.c.id).where(alerts.c.channel == address.channel, alerts.c.chat_mac == mac)
-        asking = select(appointments.c.id).where(
-            appointments.c.thread_id.in_(thread),
-            appointments.c.state == "asking",
-            appointments.c.asked_at > now - ASKED_FOR,
-        )
-        query = select(
-            exists(thread.where(threads.c.taken_at.is_not(None))),
-            exists(opened.where(alerts.c.closed_at.is_(None))),
-            exists(asking),
-            thread.with_only_columns(threads.c.staff_at).scalar_subquery(),
-        )
+        mac, since = self._vault.mac(address.channel, address.chat), to_micros(now - ASKED_FOR)
         with self.read() as db:
-            taken, alarmed, asked, staff_at = db.execute(query).one()
-        return Situation(bool(taken), bool(alarmed), bool(asked), staff_at)
+            row = _SITUATION.run(db, at_channel=address.channel, mac=mac, since=since)[0]
+        taken, alarmed, asking, requests, staff_at = row
+        wrote_at = None if staff_at is None else from_micros(staff_at)
+        return Situation(bool(taken), bool(alarmed), bool(asking), bool(requests), wrote_at)
 
     # --- taking over
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Collection
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.values import Asked, CheckedIn
@@ -13,6 +13,22 @@ from bot.store.schema import check_ins, procedures, reminders
 
 _ANSWER = "check_ins.answer"
 _WIDTH = 16  # all answers are sealed at one length, or the length would tell which it is
+
+# What every message of a patient asks is said once, at the start.
+_ANSWERS = (
+    select(check_ins)
+    .join(procedures)
+    .where(procedures.c.patient_id == bindparam("of_patient"))
+    .order_by(check_ins.c.at, check_ins.c.id)
+)
+_LAST_SENT = (
+    select(reminders.c.step_id, reminders.c.procedure_date, reminders.c.ended_at)
+    .join(procedures)
+    .where(procedures.c.patient_id == bindparam("of_patient"), reminders.c.state == "sent")
+    .where(reminders.c.procedure_date == procedures.c.date)
+    .order_by(reminders.c.ended_at.desc())
+    .limit(1)
+)
 
 
 class CheckIns(Database):
@@ -37,12 +53,6 @@ class CheckIns(Database):
 
     def check_ins(self, patient_id: int) -> list[CheckedIn]:
         """All answers of the patient, oldest first."""
-        query = (
-            select(check_ins)
-            .join(procedures)
-            .where(procedures.c.patient_id == patient_id)
-            .order_by(check_ins.c.at, check_ins.c.id)
-        )
         with self.read() as db:
             return [
                 CheckedIn(
@@ -51,21 +61,13 @@ class CheckIns(Database):
                     self._vault.unseal(row.answer_sealed, _ANSWER).strip(),
                     row.at,
                 )
-                for row in db.execute(query)
+                for row in db.execute(_ANSWERS, {"of_patient": patient_id})
             ]
 
     def last_sent(self, patient_id: int) -> Asked | None:
         """The newest reminder that went out to the patient, for the procedure as it stands now."""
-        query = (
-            select(reminders.c.step_id, reminders.c.procedure_date, reminders.c.ended_at)
-            .join(procedures)
-            .where(procedures.c.patient_id == patient_id, reminders.c.state == "sent")
-            .where(reminders.c.procedure_date == procedures.c.date)
-            .order_by(reminders.c.ended_at.desc())
-            .limit(1)
-        )
         with self.read() as db:
-            row = db.execute(query).one_or_none()
+            row = db.execute(_LAST_SENT, {"of_patient": patient_id}).one_or_none()
         return Asked(*row) if row else None
 
     def check_in_counts(

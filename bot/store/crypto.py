@@ -6,7 +6,6 @@ The key is 32 bytes, written as URL-safe base64 (`openssl rand -base64 32` or th
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 from pathlib import Path
@@ -111,7 +110,7 @@ class Vault:
 
     def mac(self, *parts: str) -> bytes:
         """What `parts` are found by: the same every time, worthless without the key."""
-        return hmac.new(self._mac_key, "\x1f".join(parts).encode(), hashlib.sha256).digest()
+        return hmac.digest(self._mac_key, "\x1f".join(parts).encode(), "sha256")
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

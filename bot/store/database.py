@@ -56,6 +56,7 @@ class Database:
         # SQLite lets one writer in at a time and makes the others poll; threads of one process queue here
         # instead.
         self._one_writer = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self._of_thread = threading.local()  # its connection while it is `reading`
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -67,8 +68,24 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
+        if shared := getattr(self._of_thread, "connection", None):
+            yield shared
+            return
         with self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that this thread reads meanwhile, in one transaction: to begin and end one costs as much as a question.
+
+        On PostgreSQL a question that fails spoils those that follow; ask them again outside.
+        """
+        with self.read() as connection:
+            self._of_thread.connection = connection
+            try:
+                yield
+            finally:
+                self._of_thread.connection = None
 
     def insert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT, which both databases spell alike but SQLAlchemy keeps by

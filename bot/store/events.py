@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    null,
     or_,
     select,
     text,
@@ -30,7 +32,9 @@ from sqlalchemy import (
 
 from bot.core.values import Address, Incoming
 from bot.store.database import Database
-from bot.store.schema import events
+from bot.store.notes import Notes, read_notes
+from bot.store.said import Said
+from bot.store.schema import events, to_micros
 
 _PLACE = "events.payload"
 _WAITS = ""  # the owner of an event that waits for its turn: nobody has had it in hand yet
@@ -70,9 +74,8 @@ class Events(Database):
     """Incoming events, once each, in the order of their arrival."""
 
     @cached_property
-    def _keeping(self) -> Insert:
-        """Built once: it takes longer to say than to carry out."""
-        return _keeping(self.insert)
+    def _keeping(self) -> Said:
+        return Said(_keeping(self.insert))
 
     def remember_event(self, event: Incoming) -> bool:
         """Keep `event` until it is done; False when this channel has delivered it before. Raises StoreError.
@@ -88,27 +91,50 @@ class Events(Database):
         every event is left for that.
         """
         with self.write() as db:
-            done = [entry for entry in entries if isinstance(entry, Done)]
-            if done:
-                db.execute(_DONE, [_done_values(entry) for entry in done])
+            for entry in entries:  # first: a chat's next event may wait for it
+                if isinstance(entry, Done):
+                    _DONE.run(db, **_done_values(entry))
             return [isinstance(entry, Done) or self._keep(db, entry, lease) for entry in entries]
 
     def _keep(self, db: Connection, event: Incoming, lease: Lease | None) -> bool:
-        row = {
-            "of_channel": event.address.channel,
-            "of_event": event.event_id,
-            "payload": self._vault.seal(_to_json(event), _PLACE),
-            "at": event.at,
-            "mac": self._turn_mac(event.address),
-            "me": lease and lease.owner,
-            "until": lease and lease.until,
-        }
-        kept = db.execute(self._keeping, row).first()
-        return kept is not None and (lease is None or kept.owner == lease.owner)
+        kept = self._keeping.run(
+            db,
+            of_channel=event.address.channel,
+            of_event=event.event_id,
+            payload=self._vault.seal(_to_json(event), _PLACE),
+            at=to_micros(event.at),
+            mac=self._turn_mac(event.address),
+            me=lease and lease.owner,
+            until=lease and to_micros(lease.until),
+        )
+        return bool(kept) and (lease is None or kept[0] == (lease.owner,))
 
     def _turn_mac(self, address: Address) -> bytes:
         """Tells chats apart while events wait. Short and other than the address's: it finds no row anywhere else."""
         return self._vault.mac("turn", address.channel, address.chat)[:8]
+
+    def notes(self, owner: str) -> Notes | None:
+        """Where `owner` notes what it has answered; None where another process could not read it (PostgreSQL), or no file
+        can be made.
+        """
+        try:
+            return Notes(self._notes_folder, owner) if self._notes_folder else None
+        except OSError:
+            return None
+
+    @property
+    def _notes_folder(self) -> Path | None:
+        file = self._engine.url.database if self.is_sqlite else None
+        return Path(f"{file}.notes") if file else None
+
+    def record_noted(self, now: dt.datetime) -> None:
+        """What a process noted as answered and could not record any more is done."""
+        with self.write() as db:
+            self._record_noted(db, now)
+
+    def _record_noted(self, db: Connection, now: dt.datetime) -> None:
+        for channel, event_id in read_notes(self._notes_folder) if self._notes_folder else ():
+            _NOTED.run(db, of_channel=channel, of_event=event_id, at=to_micros(now))
 
     def claim_events(
         self,
@@ -130,6 +156,7 @@ class Events(Database):
         with self.write() as db:
             if not self.is_sqlite:  # two who claim at once would share out the events of one chat
                 db.execute(text(f"SELECT pg_advisory_xact_lock({_CLAIM_LOCK})"))
+            self._record_noted(db, now)
             rows = db.execute(which).all()
             if rows:
                 ours = {"owner": lease.owner, "lease_until": lease.until}
@@ -186,10 +213,34 @@ class Events(Database):
         self.write_events([Done(channel, event_id, outcome, at, entry, score, language)])
 
 
-_DONE = (
+_DONE = Said(
     update(events)
     .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
-    .values(payload_sealed=None, chat_mac=None, owner=None, lease_until=None)
+    .values(
+        payload_sealed=null(),
+        chat_mac=null(),
+        owner=null(),
+        lease_until=null(),
+        done_at=bindparam("at", type_=events.c.done_at.type),
+        outcome=bindparam("became"),
+        entry=bindparam("with_entry"),
+        score=bindparam("with_score"),
+        language=bindparam("in_language"),
+    )
+)
+
+_NOTED = Said(
+    update(events)
+    .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
+    .where(events.c.done_at.is_(None))
+    .values(
+        payload_sealed=null(),
+        chat_mac=null(),
+        owner=null(),
+        lease_until=null(),
+        done_at=bindparam("at", type_=events.c.done_at.type),
+        outcome="answered",
+    )
 )
 
 
@@ -240,16 +291,22 @@ def _done_values(done: Done) -> dict[str, object]:
     return {
         "of_channel": done.channel,
         "of_event": done.event_id,
-        "done_at": done.at,
-        "outcome": done.outcome[:48],
-        "entry": done.entry,
-        "score": done.score,
-        "language": done.language,
+        "at": to_micros(done.at),
+        "became": done.outcome[:48],
+        "with_entry": done.entry,
+        "with_score": done.score,
+        "in_language": done.language,
     }
 
 
+_FIELDS = tuple(field.name for field in dataclasses.fields(Incoming))
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+
+
 def _to_json(event: Incoming) -> str:
-    return json.dumps({**dataclasses.asdict(event), "at": event.at.isoformat()}, ensure_ascii=True)
+    values = {name: getattr(event, name) for name in _FIELDS}
+    address = {"channel": event.address.channel, "chat": event.address.chat}
+    return _encode({**values, "address": address, "at": event.at.isoformat()})
 
 
 def _from_json(payload: str) -> Incoming:

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.pairing import MINUTES, CodeState
@@ -14,6 +14,11 @@ from bot.store.schema import addresses, alerts, check_ins, patients, procedures,
 from bot.store.staff_schema import threads
 
 _STRICTNESS = ("on", "paused", "stopped")
+_AWAY = select(addresses.c.id).where(  # said once: every message of a patient asks it
+    addresses.c.channel == bindparam("at_channel"),
+    addresses.c.chat_mac == bindparam("mac"),
+    addresses.c.reachable.is_(False),
+)
 
 
 class Pairings(Patients):
@@ -68,9 +73,8 @@ class Pairings(Patients):
 
     def came_back(self, address: Address) -> bool:
         """Whoever writes can be written to: what was held because `address` failed goes on. True when it had failed."""
-        away = select(addresses.c.id).where(self._here(address), addresses.c.reachable.is_(False))
         with self.read() as db:
-            if db.execute(away).scalar() is None:
+            if db.execute(_AWAY, {"at_channel": address.channel, "mac": self.mac(address)}).first() is None:
                 return False
         self.mark_reachable(address)
         return True

@@ -5,16 +5,48 @@ kept.
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from bot.core.reminders import Planned, settle
 from bot.core.values import Address, Patient, RemindersState, Upcoming
 from bot.store.database import Database
-from bot.store.schema import addresses, alerts, patients, procedures, reminders
+from bot.store.said import Said
+from bot.store.schema import addresses, alerts, from_micros, patients, procedures, reminders
 from bot.store.staff_schema import threads
 
 PLACE = "addresses.chat"
 MAIN = "thread_lift"  # the procedure that the chat speaks of; staff may add others later
+
+# What every message asks is said once, at the start: to say it takes the library longer than to carry it out.
+_WHO = Said(
+    select(
+        patients.c.id,
+        patients.c.language,
+        patients.c.traditional,
+        patients.c.timezone,
+        patients.c.consent_at,
+        patients.c.reminders,
+        patients.c.detail,
+        procedures.c.date,
+    )
+    .select_from(addresses.join(patients))
+    .outerjoin(procedures, (procedures.c.patient_id == patients.c.id) & (procedures.c.kind == MAIN))
+    .where(addresses.c.channel == bindparam("at_channel"), addresses.c.chat_mac == bindparam("mac"))
+)
+_UPCOMING = (
+    select(reminders.c.due_at, reminders.c.step_id)
+    .join(procedures)
+    .where(
+        procedures.c.patient_id == bindparam("of_patient"),
+        reminders.c.state.in_(("pending", "held", "sending")),
+    )
+    .order_by(reminders.c.due_at)
+)
+_SENT = (
+    select(func.count())
+    .select_from(reminders.join(procedures))
+    .where(procedures.c.patient_id == bindparam("of_patient"), reminders.c.state == "sent")
+)
 
 
 class Patients(Database):
@@ -26,14 +58,8 @@ class Patients(Database):
             return self._patient(db, address)
 
     def _patient(self, db: Connection, address: Address) -> Patient | None:
-        query = (
-            select(patients, procedures.c.date)
-            .select_from(addresses.join(patients))
-            .outerjoin(procedures, (procedures.c.patient_id == patients.c.id) & (procedures.c.kind == MAIN))
-            .where(addresses.c.channel == address.channel, addresses.c.chat_mac == self.mac(address))
-        )
-        row = db.execute(query).one_or_none()
-        return None if row is None else _patient_value(row, address)
+        found = _WHO.run(db, at_channel=address.channel, mac=self.mac(address))
+        return _patient_value(found[0], address) if found else None
 
     def chats_of(self, patient_id: int) -> list[Address]:
         """Every chat of the patient, oldest first."""
@@ -281,24 +307,12 @@ class Patients(Database):
 
     def upcoming(self, patient_id: int) -> list[Upcoming]:
         """Reminders that will go out, soonest first; those of a pause are among them."""
-        waiting = reminders.c.state.in_(("pending", "held", "sending"))
-        query = (
-            select(reminders.c.due_at, reminders.c.step_id)
-            .join(procedures)
-            .where(procedures.c.patient_id == patient_id, waiting)
-            .order_by(reminders.c.due_at)
-        )
         with self.read() as db:
-            return [Upcoming(due_at, step_id) for due_at, step_id in db.execute(query)]
+            return [Upcoming(*row) for row in db.execute(_UPCOMING, {"of_patient": patient_id})]
 
     def sent_count(self, patient_id: int) -> int:
-        query = (
-            select(func.count())
-            .select_from(reminders.join(procedures))
-            .where(procedures.c.patient_id == patient_id, reminders.c.state == "sent")
-        )
         with self.read() as db:
-            return db.execute(query).scalar_one()
+            return db.execute(_SENT, {"of_patient": patient_id}).scalar_one()
 
 
 def ended(state: str, reason: str | None, now: dt.datetime) -> dict[str, Any]:
@@ -329,17 +343,19 @@ def release_after_alert(db: Connection, patient_id: int | None) -> None:
 _NO_LEASE: dict[str, Any] = {"lease_by": None, "lease_until": None, "started_at": None}
 
 
-def _patient_value(row: Row[Any], address: Address) -> Patient:
+def _patient_value(row: tuple[Any, ...], address: Address) -> Patient:
+    """A row of `_WHO`, in the driver's own values."""
+    id_, language, traditional, timezone, consent_at, reminders_, detail, date = row
     return Patient(
         address=address,
-        id=row.id,
-        language=row.language,
-        traditional=row.traditional,
-        consent_at=row.consent_at,
-        timezone=row.timezone,
-        procedure_date=row.date,
-        reminders=row.reminders,
-        detail=row.detail,
+        id=id_,
+        language=language,
+        traditional=bool(traditional),
+        consent_at=from_micros(consent_at),
+        timezone=timezone,
+        procedure_date=dt.date.fromisoformat(date) if isinstance(date, str) else date,
+        reminders=reminders_,
+        detail=bool(detail),
     )
 
 

@@ -4,13 +4,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from bot.store.database import Database
+from bot.store.said import Said
 from bot.store.staff_schema import accounts, audit, staff_sessions
 
 Role = Literal["editor", "care", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
+_ANYBODY = Said(select(accounts.c.id).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Accounts(Database):
 
     def staff_exists(self) -> bool:
         with self.read() as db:
-            return bool(db.execute(select(func.count()).select_from(accounts)).scalar())
+            return bool(_ANYBODY.run(db))
 
 
 def _account(row: object) -> Account:

@@ -52,6 +52,7 @@ class BotApiServer:
         self.captions: list[str] = []
         self.open_queries: set[str] = set()
         self.commands: dict[str, Any] = {}
+        self.descriptions: dict[str, str] = {}
         self.hook: dict[str, Any] | None = None
         self.offset = 0
         self.polls = 0
@@ -255,6 +256,10 @@ class BotApiServer:
 
     async def _deletewebhook(self, params: Any) -> Any:
         self.hook = None
+        return True
+
+    async def _setmydescription(self, params: Any) -> Any:
+        self.descriptions[params.get("language_code", "")] = params["description"]
         return True
 
     async def _setmycommands(self, params: Any) -> Any:

@@ -38,6 +38,7 @@ class LinePlatform:
         self.tokens: dict[str, tuple[float, str]] = {}
         self.languages: dict[str, str] = {}
         self.quota: int | None = None
+        self.used = 0  # of the quota, before this
         self.menus: dict[str, dict[str, Any]] = {}
         self.aliases: dict[str, str] = {}
         self.pictures: dict[str, bytes] = {}
@@ -163,7 +164,7 @@ class LinePlatform:
             found = self.contents.get(path.split("/")[4])
             return web.Response(body=found, content_type="image/jpeg") if found else _error(404, "Not found")
         if path.startswith("/v2/bot/message/quota"):
-            used = sum(call["how"] == "push" for call in self.accepted)
+            used = self._pushes()
             limit = {"type": "limited", "value": self.quota} if self.quota else {"type": "none"}
             return web.json_response({"totalUsage": used} if rest == "consumption" else limit)
         if path.startswith("/v2/bot/message/"):
@@ -188,13 +189,16 @@ class LinePlatform:
             if key in self.keys:
                 headers = {"x-line-accepted-request-id": self.keys[key]}
                 return _error(409, "The retry key is already accepted", headers)
-            if self.quota is not None and sum(call["how"] == "push" for call in self.accepted) >= self.quota:
+            if self.quota is not None and self._pushes() >= self.quota:
                 return _error(429, "You have reached your monthly limit.")
         if key:
             self.keys[key] = str(uuid.uuid4())
         self.accepted.append({"how": how, "to": user, "messages": body["messages"], "key": key})
         sent = [{"id": str(next(self._ids)), "quoteToken": "q"} for _ in body["messages"]]
         return web.json_response({"sentMessages": sent})
+
+    def _pushes(self) -> int:
+        return self.used + sum(call["how"] == "push" for call in self.accepted)
 
     def _menu(self, method: str, path: str, body: Any) -> web.StreamResponse:
         parts = path.split("/")

@@ -163,8 +163,7 @@ class LineChannel:
             log.warning("events_refused", odd=odd)
         await self._learn_languages([event for event in events if isinstance(event, Incoming)])
         try:
-            for event in events:
-                await self._take_in(event)
+            await asyncio.gather(*map(self._take_in, events))  # in order, and one commit for all
         except Exception as err:  # the inbox could not store it
             # No traceback: its lines may quote the patient.
             log.error("event_not_stored", error=type(err).__name__)

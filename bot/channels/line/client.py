@@ -4,11 +4,14 @@ Timeouts are passed on every call: the library's own is five minutes.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import linebot  # type: ignore[import-untyped]  # it publishes no types
 from linebot.v3.messaging import (  # type: ignore[import-untyped]  # it publishes no types
     ApiException,
     AsyncApiClient,
@@ -24,6 +27,7 @@ from bot.channels.port import SendFailed
 
 Json = dict[str, Any]
 _DEFAULT_HOST = "https://api.line.me"
+_AGENT = f"line-bot-sdk-python/{linebot.__about__.__version__}"
 _LOADING_SECONDS = 20  # at most; the answer ends it. LINE takes multiples of five
 
 
@@ -46,25 +50,24 @@ class LineApi:
         self._settings = Configuration(access_token=token, host=own)
         self._data = Configuration(access_token=token, host=data_url.rstrip("/") if data_url else own)
         self._timeout = aiohttp.ClientTimeout(total=seconds, connect=seconds / 2)
+        self._host = host
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": _AGENT}
+        self._session: aiohttp.ClientSession | None = None
         self._client: AsyncApiClient | None = None
         self._data_client: AsyncApiClient | None = None
 
     async def reply(self, reply_token: str, messages: Sequence[Json]) -> None:
         """Answer an event, free of charge, once and within a minute. SendFailed("reply_token") when that is past."""
-        async with self._calling() as api:
-            await self._post(
-                api, "/v2/bot/message/reply", {"replyToken": reply_token, "messages": list(messages)}
-            )
+        body = {"replyToken": reply_token, "messages": list(messages)}
+        if refused := await self._say("/v2/bot/message/reply", body):
+            raise refused.failure from ApiException(refused.status)
 
     async def push(self, user: str, messages: Sequence[Json], retry_key: str) -> None:
         """Send at any time; costs quota. A repeat with the same key within a day changes nothing and counts as done."""
         body = {"to": user, "messages": list(messages)}
-        async with self._calling() as api:
-            try:
-                await self._post(api, "/v2/bot/message/push", body, {"X-Line-Retry-Key": retry_key})
-            except ApiException as err:
-                if err.status != 409:  # LINE accepted an earlier try whose answer we never saw
-                    raise
+        refused = await self._say("/v2/bot/message/push", body, {"X-Line-Retry-Key": retry_key})
+        if refused and refused.status != 409:  # LINE accepted an earlier try whose answer we never saw
+            raise refused.failure from ApiException(refused.status)
 
     async def language(self, user: str) -> str | None:
         """The profile's language, a BCP 47 tag, where the person has agreed to show it."""
@@ -136,10 +139,10 @@ class LineApi:
             await api.link_rich_menu_id_to_user(user, menu_id, _request_timeout=self._timeout)
 
     async def close(self) -> None:
-        for client in (self._client, self._data_client):
-            if client:
-                await client.close()
-        self._client = self._data_client = None
+        for open_ in (self._client, self._data_client, self._session):
+            if open_:
+                await open_.close()
+        self._client = self._data_client = self._session = None
 
     def _blobs(self) -> AsyncMessagingApiBlob:
         """What is no JSON has a host of its own."""
@@ -147,23 +150,23 @@ class LineApi:
             self._data_client = AsyncApiClient(self._data)
         return AsyncMessagingApiBlob(self._data_client)
 
-    async def _post(
-        self, api: AsyncMessagingApi, path: str, body: Json, headers: dict[str, str] | None = None
-    ) -> None:
-        """The library's call without its models: building and unbuilding them costs more than all the rest of an answer
-        (measured: 2 ms), and what we send is checked against LINE's own description by the tests.
+    async def _say(self, path: str, body: Json, headers: Mapping[str, str] | None = None) -> "Refused | None":
+        """Post what patients read, without the library: its models and its look at the environment for a proxy, anew at each
+        call, cost three times all the rest of an answer. What we send is checked against LINE's own description by the tests.
         """
-        answer = await api.api_client.call_api(
-            path,
-            "POST",
-            header_params={"Content-Type": "application/json", **(headers or {})},
-            body=body,
-            auth_settings=["Bearer"],
-            response_types_map={},
-            _request_timeout=self._timeout,
-            _host=_DEFAULT_HOST,
-        )
-        json.loads(answer.raw_data)  # an answer that is none tells nothing of what became of the message
+        if self._session is None:  # wants a running loop; also after `close`
+            self._session = aiohttp.ClientSession(
+                headers=self._headers, timeout=self._timeout, proxy=proxy_for(self._host)
+            )
+        try:
+            async with self._session.post(self._host + path, json=body, headers=headers) as answer:
+                text = await answer.read()
+        except Exception as err:
+            raise failure(err) from err
+        if answer.ok:
+            _read(text)
+            return None
+        return Refused(answer.status, text, answer.headers)
 
     @asynccontextmanager
     async def _calling(self) -> AsyncIterator[AsyncMessagingApi]:
@@ -185,45 +188,71 @@ def _built(kind: Any, content: Json) -> Any:
         raise SendFailed("refused") from err
 
 
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for `url`."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
 def failure(err: Exception) -> SendFailed:
     """The library's or aiohttp's error as ours."""
     if isinstance(err, ApiException):
-        return _answered(err)
+        return Refused(err.status or 0, err.body or b"", err.headers or {}).failure
     if isinstance(err, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
         return SendFailed("unreachable")
     return SendFailed("unknown_outcome", sent="unknown")
 
 
-def _answered(err: ApiException) -> SendFailed:
-    status, text = err.status or 0, _message(err)
-    match status:
-        case 400 if "reply token" in text:
-            return SendFailed("reply_token")
-        case 400 if "'to'" in text or '"to"' in text or "property: to" in text or "failed to send" in text:
-            return SendFailed("blocked", permanent=True)  # no friend of this account any more, or never was
-        case 401:
-            return SendFailed("token_refused")
-        case 429 if "monthly limit" in text:
-            return SendFailed("quota")
-        case 429:
-            return SendFailed("rate_limited", retry_after=_retry_after(err))
-        case _ if 400 <= status < 500:
-            return SendFailed("refused")
-    return SendFailed("unknown_outcome", sent="unknown")
-
-
-def _message(err: ApiException) -> str:
-    """What LINE said, lower case, details included."""
+def _read(text: bytes) -> None:
+    """An answer that is none tells nothing of what became of the message."""
     try:
-        body = json.loads(err.body or b"{}")
-        details = [
-            f"property: {item.get('property')} {item.get('message')}" for item in body.get("details", [])
-        ]
-        return " ".join([str(body.get("message", "")), *details]).lower().replace("`", "'")
-    except (ValueError, AttributeError, TypeError):
-        return ""
+        json.loads(text)
+    except ValueError as err:
+        raise failure(err) from err
 
 
-def _retry_after(err: ApiException) -> float:
-    given = str((err.headers or {}).get("Retry-After", ""))
-    return min(float(given), 3600.0) if given.isdigit() else 2.0
+class Refused(NamedTuple):
+    """LINE's answer other than yes."""
+
+    status: int
+    body: bytes | str
+    headers: Mapping[str, str]
+
+    @property
+    def failure(self) -> SendFailed:
+        status, text = self.status, self._message
+        match status:
+            case 400 if "reply token" in text:
+                return SendFailed("reply_token")
+            case 400 if (
+                "'to'" in text or '"to"' in text or "property: to" in text or "failed to send" in text
+            ):
+                return SendFailed(
+                    "blocked", permanent=True
+                )  # no friend of this account any more, or never was
+            case 401:
+                return SendFailed("token_refused")
+            case 429 if "monthly limit" in text:
+                return SendFailed("quota")
+            case 429:
+                return SendFailed("rate_limited", retry_after=self._retry_after)
+            case _ if 400 <= status < 500:
+                return SendFailed("refused")
+        return SendFailed("unknown_outcome", sent="unknown")
+
+    @property
+    def _message(self) -> str:
+        """What LINE said, lower case, details included."""
+        try:
+            body = json.loads(self.body or b"{}")
+            details = [
+                f"property: {item.get('property')} {item.get('message')}" for item in body.get("details", [])
+            ]
+            return " ".join([str(body.get("message", "")), *details]).lower().replace("`", "'")
+        except (ValueError, AttributeError, TypeError):
+            return ""
+
+    @property
+    def _retry_after(self) -> float:
+        given = str(self.headers.get("Retry-After", ""))
+        return min(float(given), 3600.0) if given.isdigit() else 2.0

@@ -17,11 +17,12 @@ from bot import logs
 from bot.channels.callback import CallbackSigner
 from bot.channels.persist import persist
 from bot.channels.port import Receive, SendFailed
-from bot.channels.splitting import shorten, split, units
+from bot.channels.splitting import split, units
 from bot.channels.telegram import calendar, keyboards
 from bot.channels.telegram.client import BotApi, ChatMovedError
 from bot.channels.telegram.intake import Aside, Intake
 from bot.channels.telegram.pace import Pace
+from bot.channels.telegram.profile import Profile, show
 from bot.channels.telegram.staffroom import TelegramStaffRoom
 from bot.channels.telegram.updates import (
     GroupCall,
@@ -35,11 +36,10 @@ TEXT_UNITS, CAPTION_UNITS = 4096, 1024
 POLL_SECONDS = 30  # Telegram holds an empty getUpdates for so long
 SET_UP_SECONDS = 5.0  # that a start waits for Telegram before it goes on in the background
 _HEADER = "X-Telegram-Bot-Api-Secret-Token"
-_DESCRIPTION_UNITS = 256
 
 
 class TelegramChannel:
-    """One bot. `commands` gives the menu of a language, `group_refused` what a group is told in a language."""
+    """One bot. `group_refused` gives what a group is told in a language."""
 
     name = "telegram"
     platform = "Telegram"
@@ -54,7 +54,7 @@ class TelegramChannel:
         mode: Literal["polling", "webhook"],
         secret: str,
         public_url: str | None,
-        commands: Callable[[str], list[tuple[str, str]]],
+        profile: Profile,
         group_refused: Callable[[str | None], str],
         languages: Sequence[str],
         sign_key: bytes,
@@ -66,7 +66,7 @@ class TelegramChannel:
     ) -> None:
         self._api = BotApi(token, api_url, seconds=seconds)
         self._mode, self._secret, self._public_url = mode, secret, public_url
-        self._commands, self._languages, self._group_refused = commands, languages, group_refused
+        self._profile, self._languages, self._group_refused = profile, languages, group_refused
         self._signer, self._clock, self._pace = CallbackSigner(sign_key), clock, pace or Pace()
         self._staff_chats = tuple(str(chat) for chat in (staff_chat, second_chat) if chat is not None)
         self._receive: Receive | None = None
@@ -180,7 +180,7 @@ class TelegramChannel:
 
     async def _run(self) -> None:
         await self._set_up()
-        self._aside.do(self._show_commands())
+        self._aside.do(show(self._api, self._profile, self._languages))
         if self._mode == "polling":
             await self._poll()
 
@@ -209,18 +209,6 @@ class TelegramChannel:
         }
         self.problem = advice.get(err.reason, f"Telegram cannot be reached ({err.reason})")
         log.error("telegram_problem", problem=self.problem)
-
-    async def _show_commands(self) -> None:
-        """The command menu, by default in our first language, else in the person's."""
-        for language in (None, *self._languages):
-            rows = [
-                (name, shorten(text, _DESCRIPTION_UNITS))
-                for name, text in self._commands(language or self._languages[0])
-            ]
-            try:
-                await persist(partial(self._api.set_commands, rows, language))
-            except SendFailed as err:
-                log.warning("commands_not_set", language=language, reason=err.reason)
 
     async def _poll(self) -> None:
         assert self._receive is not None

@@ -204,6 +204,9 @@ class BotApi:
         rows = [BotCommand(name, description) for name, description in commands]
         await _translated(self._bot.set_my_commands(rows, language_code=language))
 
+    async def set_description(self, text: str, language: str | None) -> None:
+        await _translated(self._bot.set_my_description(text, language_code=language))
+
     async def set_webhook(self, url: str, secret: str) -> None:
         await _translated(
             self._bot.set_webhook(

@@ -1,0 +1,232 @@
+"""What was answered and is not on record yet: known after the process is killed, to its next start and to others."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.inbox.eventlog import EventLog
+from bot.inbox.turns import Turns
+from bot.store.events import Done, Lease
+from bot.store.notes import KEPT_SECONDS, SLOT, Notes, read_notes
+from bot.store.store import Store
+from intents.faq import Faq
+from tests.databases import KEY
+from tests.fakes import Clock
+from tests.helpers import NOW
+from tests.scene import ANNA, BEN, Scene
+from tests.test_ride import on_line
+
+# --- the file
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Iterator[Notes]:
+    kept = Notes(tmp_path, "me")
+    yield kept
+    kept.close()
+
+
+def test_a_note_is_read_by_any_process_as_soon_as_it_is_made(notes: Notes, tmp_path: Path) -> None:
+    notes.add("line", "01H")
+    other = Notes(tmp_path, "another")
+    other.add("telegram", "77")
+
+    assert sorted(read_notes(tmp_path)) == [("line", "01H"), ("telegram", "77")]
+    other.close()
+
+
+def test_what_is_on_record_is_noted_no_more_and_its_place_is_used_again(notes: Notes, tmp_path: Path) -> None:
+    for number in range(1000):
+        place = notes.add("line", f"event {number}")
+        assert place is not None
+        notes.remove(place)
+
+    assert list(read_notes(tmp_path)) == []
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2 * SLOT
+
+
+def test_an_earlier_processs_notes_stay_until_they_are_cleared(notes: Notes, tmp_path: Path) -> None:
+    notes.add("line", "before")
+    again = Notes(tmp_path, "me")
+    again.add("line", "after")
+
+    assert sorted(read_notes(tmp_path)) == [("line", "after"), ("line", "before")]
+    again.clear()
+    assert list(read_notes(tmp_path)) == []
+    again.close()
+
+
+def test_the_notes_of_a_process_that_never_came_back_are_swept_up_in_the_end(
+    notes: Notes, tmp_path: Path
+) -> None:
+    notes.add("line", "long ago")
+    (path,) = tmp_path.iterdir()
+    for age, left in ((KEPT_SECONDS - 60, 1), (KEPT_SECONDS + 60, 0)):
+        os.utime(path, (path.stat().st_atime, time.time() - age))
+        Notes(tmp_path, "another").close()
+
+        assert len(list(read_notes(tmp_path))) == left
+
+
+@pytest.mark.parametrize("length", range(0, SLOT + 1, 7))
+def test_a_note_that_the_machines_end_cut_short_names_no_other_event(
+    notes: Notes, tmp_path: Path, length: int
+) -> None:
+    notes.clear()
+    notes.add("line", "0123456789" * 10)
+    (path,) = tmp_path.iterdir()
+    os.truncate(path, length)
+
+    assert list(read_notes(tmp_path)) in ([], [("line", "0123456789" * 10)])
+
+
+def test_without_room_there_is_no_note(notes: Notes) -> None:
+    assert notes.add("line", "x" * SLOT) is None
+    assert None in [notes.add("line", f"{number}") for number in range(5000)]
+    notes.close()
+    assert notes.add("line", "late") is None
+
+
+def test_where_no_file_can_be_made_nothing_is_noted(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    (tmp_path / "s.db.notes").write_bytes(b"a file where the folder should be")
+
+    assert store.notes("me") is None
+    store.record_noted(NOW)
+    store.close()
+
+
+# --- the inbox
+
+
+class Killed(Scene):
+    """The process answers, cannot record it, and is killed."""
+
+    async def answered_and_killed(self, *who: Any) -> None:
+        for address in who:
+            await self.inbox.receive(self.event("swollen", address))
+        self.store.broken = {"write_events"}
+        async with asyncio.timeout(5):
+            while len(self.channel.sent) < len(who):
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tasks = [*self.inbox._last.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.store.broken = set()
+
+
+@pytest.fixture
+def killed(database_url: str, faq: Faq) -> Iterator[Killed]:
+    store = Store.open(database_url, KEY)
+    store.upgrade()
+    yield Killed(store, faq)
+    store.close()
+
+
+async def test_who_was_answered_before_the_kill_is_not_answered_again(killed: Killed) -> None:
+    if not killed.real.is_sqlite:
+        pytest.skip("there the next answer waits for the record")
+    await killed.answered_and_killed(ANNA, BEN)
+    assert len(killed.unhandled()) == 2
+
+    assert await killed.restarted().resume() == 0
+    await killed.inbox.drain()
+
+    assert len(killed.channel.sent) == 2
+    assert killed.unhandled() == []
+
+
+async def test_a_process_that_takes_over_reads_the_notes_too(killed: Killed) -> None:
+    if not killed.real.is_sqlite:
+        pytest.skip("there the next answer waits for the record")
+    await killed.answered_and_killed(ANNA, BEN)
+
+    killed.clock.forward(hours=1)
+    assert await killed.restarted(owner="another machine").beat() == 0
+
+    assert len(killed.channel.sent) == 2
+    assert killed.unhandled() == []
+
+
+async def test_what_no_note_can_be_made_of_waits_for_its_record(killed: Killed) -> None:
+    killed.inbox._notes = None
+    killed.inbox.conversing.turns["fake"] = Turns(lease_seconds=60)
+    for who in (ANNA, BEN):
+        await killed.inbox.receive(killed.event("swollen", who))
+    killed.store.broken = {"write_events"}
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+    answered = len(killed.channel.sent)
+    killed.store.broken = set()
+    await killed.inbox.drain()
+
+    assert answered == 1
+    assert len(killed.channel.sent) == 2
+
+
+# --- commits in a rush
+
+
+class Writes:
+    """A store that counts its transactions."""
+
+    def __init__(self) -> None:
+        self.pages: list[int] = []
+
+    def write_events(self, entries: list[Any], lease: Lease) -> list[bool]:
+        self.pages.append(len(entries))
+        return [True for _ in entries]
+
+
+@pytest.mark.parametrize(("busy", "first"), [(True, 20), (False, 1)])
+async def test_in_a_rush_a_commit_waits_a_moment_for_what_is_coming(busy: bool, first: int) -> None:
+    store, clock, moment = Writes(), Clock(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await moment.wait()
+
+    log = EventLog(store, lambda: Lease("me", clock()), lambda: busy, sleep)  # type: ignore[arg-type]
+    adding = []
+    for number in range(20):
+        adding.append(asyncio.create_task(log.add(Done("line", str(number), "answer", clock()))))
+        for _ in range(3):
+            await asyncio.sleep(0)
+    moment.set()
+
+    assert await asyncio.gather(*adding) == [True] * 20
+    assert store.pages[0] == first
+    assert sum(store.pages) == 20
+
+
+async def test_a_call_of_lines_with_many_events_is_one_commit_and_keeps_their_order(
+    tmp_path: Path, faq: Faq
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
+    store.upgrade()
+    async with on_line(store, faq) as (scene, platform):
+        pages, write = [], store.write_events
+
+        def counting(entries: Any, lease: Any) -> list[bool]:
+            pages.append(len(entries))
+            return write(entries, lease)
+
+        store.write_events = counting  # type: ignore[method-assign]
+        events = [platform.event(text="swollen") for _ in range(15)]
+        assert await platform.deliver(scene.free.webhook, *events) == 200
+        stored = list(pages)
+        waiting = [event.event_id for event in store.unhandled_events()]
+        await scene.inbox.drain()
+
+        assert len(stored) <= 2
+        assert waiting == [event["webhookEventId"] for event in events][-len(waiting) :]
+        tokens = [body["replyToken"] for path, body in platform.calls if path.endswith("/reply")]
+        assert tokens == [event["replyToken"] for event in events]
+    store.close()
