@@ -16,15 +16,20 @@ class Lines:
     def __init__(self, most: int, deliver: Callable[[Parcel], Awaitable[None]]) -> None:
         self._most, self._deliver = most, deliver
         self._waiting: deque[Parcel] = deque()
-        self._open: set[asyncio.Task[None]] = set()
+        self._at_work = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
 
     def put(self, parcels: Iterable[Parcel]) -> None:
         self._waiting.extend(parcels)
-        while len(self._open) < min(self._most, len(self._waiting)):
+        for _ in range(min(self._most - self._at_work, len(self._waiting))):
+            self._at_work += 1
             line = asyncio.create_task(self._work())
-            self._open.add(line)
-            line.add_done_callback(self._open.discard)
+            self._tasks.add(line)
+            line.add_done_callback(self._tasks.discard)
 
     async def _work(self) -> None:
-        while self._waiting:
-            await self._deliver(self._waiting.popleft())
+        try:
+            while self._waiting:
+                await self._deliver(self._waiting.popleft())
+        finally:  # in the same breath as the look at what waits: a line that counts will look again
+            self._at_work -= 1
