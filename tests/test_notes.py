@@ -111,9 +111,17 @@ class Killed(Scene):
     async def answered_and_killed(self, *who: Any) -> None:
         """Nobody's answer waits for the record of the one before."""
         self.inbox.conversing.turns["fake"] = Turns(lease_seconds=60)
+        stored, send = asyncio.Event(), self.channel.send
+
+        async def once_all_are_stored(*args: Any, **kwargs: Any) -> None:
+            await stored.wait()
+            await send(*args, **kwargs)
+
+        self.channel.send = once_all_are_stored  # type: ignore[method-assign]
         for address in who:
             await self.inbox.receive(self.event("swollen", address))
         self.store.broken = {"write_events"}
+        stored.set()
         async with asyncio.timeout(5):
             while len(self.channel.sent) < len(who):
                 await asyncio.sleep(0)
