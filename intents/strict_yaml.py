@@ -5,8 +5,11 @@ takes seconds on chained merge keys, a repeated key silently loses a value, and 
 scanned first (scanning does not recurse), what we never need is refused, and only then nodes are composed.
 """
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -33,6 +36,9 @@ _NEVER_READ = {
     yaml.TagToken: 'tags (!) are not read; put text that starts with "!" in quotes',
     yaml.DirectiveToken: "directives (%) are not read; remove the line",
 }
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_ODD_LINE_BREAK = re.compile("[\x85\u2028\u2029]")
 
 Path = tuple[str | int, ...]
 
@@ -83,6 +89,7 @@ class Document:
 def read(source: bytes | str) -> Document:
     """Parse one YAML document into plain data with places. Raises FaqProblems."""
     text = _decode(source)
+    _refuse_odd_line_breaks(text)
     _refuse_surprises(text)
     try:
         node = yaml.compose(text, Loader=_Base)
@@ -114,6 +121,20 @@ def _decode(source: bytes | str) -> str:
         raise FaqProblems(
             [Problem(line, column, "this is not UTF-8 text; save the file with the encoding UTF-8")]
         ) from err
+
+
+def _refuse_odd_line_breaks(text: str) -> None:
+    """YAML counts them as lines and editors do not: every number of a line after one would be wrong."""
+    odd = list(islice(_ODD_LINE_BREAK.finditer(text), MAX_PROBLEMS))
+    if not odd:
+        return
+    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text, 0, odd[-1].start()))]
+    problems = []
+    for found in odd:
+        line = bisect_right(starts, found.start())
+        message = f"an invisible line break (U+{ord(found[0]):04X}), as other programs copy it, stands here; delete it"
+        problems.append(Problem(line, found.start() - starts[line - 1] + 1, message))
+    raise FaqProblems(problems)
 
 
 def _refuse_surprises(text: str) -> None:

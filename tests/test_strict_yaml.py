@@ -69,6 +69,15 @@ def test_deep_nesting_ends_quickly_with_a_line(text: str) -> None:
     assert any("nested" in line or "not valid" in line for line in problems(text))
 
 
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
+def test_a_line_break_that_no_editor_counts_is_named_where_it_stands(odd: str) -> None:
+    with pytest.raises(FaqProblems) as caught:
+        read(f"a: 1\r\nb: |\n  one{odd}  two\nc: {odd}\n")
+
+    assert [(p.line, p.column) for p in caught.value.problems] == [(3, 6), (4, 4)]
+    assert all("invisible line break" in p.message for p in caught.value.problems)
+
+
 def test_alias_bomb_and_chained_merge_keys_end_quickly() -> None:
     bomb = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}\n" for i in range(1, 25))
 
