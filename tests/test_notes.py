@@ -108,16 +108,21 @@ def test_where_no_file_can_be_made_nothing_is_noted(tmp_path: Path) -> None:
 class Killed(Scene):
     """The process answers, cannot record it, and is killed."""
 
+    def held(self) -> asyncio.Event:
+        """No answer goes out before this is set."""
+        go, send = asyncio.Event(), self.channel.send
+
+        async def once_it_may(*args: Any, **kwargs: Any) -> None:
+            await go.wait()
+            await send(*args, **kwargs)
+
+        self.channel.send = once_it_may  # type: ignore[method-assign]
+        return go
+
     async def answered_and_killed(self, *who: Any) -> None:
         """Nobody's answer waits for the record of the one before."""
         self.inbox.conversing.turns["fake"] = Turns(lease_seconds=60)
-        stored, send = asyncio.Event(), self.channel.send
-
-        async def once_all_are_stored(*args: Any, **kwargs: Any) -> None:
-            await stored.wait()
-            await send(*args, **kwargs)
-
-        self.channel.send = once_all_are_stored  # type: ignore[method-assign]
+        stored = self.held()
         for address in who:
             await self.inbox.receive(self.event("swollen", address))
         self.store.broken = {"write_events"}
@@ -175,9 +180,14 @@ async def test_a_process_that_takes_over_reads_the_notes_too(noting: Killed) -> 
 async def test_what_no_note_can_be_made_of_waits_for_its_record(killed: Killed) -> None:
     killed.inbox._notes = None
     killed.inbox.conversing.turns["fake"] = Turns(lease_seconds=60)
+    stored = killed.held()
     for who in (ANNA, BEN):
         await killed.inbox.receive(killed.event("swollen", who))
     killed.store.broken = {"write_events"}
+    stored.set()
+    async with asyncio.timeout(5):
+        while not killed.channel.sent:
+            await asyncio.sleep(0)
     for _ in range(200):
         await asyncio.sleep(0.001)
     answered = len(killed.channel.sent)
