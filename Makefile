@@ -26,7 +26,7 @@ chat: $(STAMP)  ## the same conversation in the terminal
 test: $(STAMP)  ## all tests
 	$(PYTEST)
 
-check: $(STAMP)  ## format, lint, types, fast tests; under a minute
+check: $(STAMP)  ## format, lint, types, fast tests; a minute or so
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

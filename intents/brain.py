@@ -58,7 +58,7 @@ class Brain:
         words_of: Lexicon | None = None,
         confidence: Confidence | None = None,
     ) -> "Brain":
-        """Learn from every line; 45 seconds for 73,000 lines on two slow cores. `confidence` is learned unless it is given."""
+        """Learn from every line; half a minute for 75,000 lines on two slow cores. `confidence` is learned unless it is given."""
         words_of = words_of or Lexicon.load()
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
