@@ -57,7 +57,7 @@ class Speller:
 
     def __init__(self, usage: Usage, staff: Iterable[str] = ()) -> None:
         large = sum(usage.words.values()) >= LARGE
-        trusted, self._common, usual = (3, 20, 6) if large else (1, 3, 1)
+        trusted, usual = (3, 6) if large else (1, 1)
         self._staff, self._pairs, self._counts = frozenset(staff), usage.pairs, usage.words
         self._known = {word: n for word, n in usage.words.items() if n >= trusted and not word[0].isdigit()}
         self._sure = self._staff.union(word for word, n in self._known.items() if n >= usual)

@@ -7,8 +7,6 @@ from typing import Any
 
 import yaml
 
-from intents.text import HAN, HANGUL, KANA
-
 # Characters of a sentence without spaces from which it is hard to read on a phone; English: Flesch-Kincaid grade.
 LONGEST_SENTENCE = {"ja": 70, "ko": 60, "zh": 60}
 GRADE = 8.0
@@ -74,14 +72,6 @@ def traditional_left(text: str) -> str:
     if len(simple) != len(text):
         return "".join(c for c in text if _to_simplified().convert(c) != c)
     return "".join(a for a, b in zip(text, simple, strict=True) if a != b)
-
-
-def script_of(text: str) -> set[str]:
-    """Which of ja (kana) and ko (hangul) are certain from the letters of `text`, and whether it has Han at all."""
-    blocks = {"ja": f"[{KANA}]", "ko": f"[{HANGUL}]", "han": f"[{HAN}]"}
-    return {
-        name for name, block in blocks.items() if re.search(block, text.replace("・", "").replace("ー", ""))
-    }
 
 
 def sentences(text: str) -> list[str]:

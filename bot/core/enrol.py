@@ -21,11 +21,10 @@ from intents.languages import LANGUAGES
 
 NAME_BYTES = 12  # 96 random bits: nobody meets another's link by chance
 PROOF_BYTES = 9  # 72 bits of HMAC-SHA256: a forged link is not even looked up
-LENGTH = 28  # of NAME and PROOF in base64; with `consent:` before it an action of 36 characters
 Sign = Callable[[str], bytes]
 
 _NAME_LENGTH = 16
-_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{28}")
+_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{28}")  # name and proof in base64
 # What a patient sends: LINE's link types it for them, and a link is sometimes pasted instead of followed.
 _TYPED = re.compile(
     r"(?:/?start\s+|https?://t\.me/\w{1,64}/?\?start=|https?://line\.me/R/oaMessage/\S{1,80}?start(?:%20|\s|\+))"

@@ -3,8 +3,6 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-SHORTEST_JOURNEY_DAYS = 366
-
 
 def local_date(now: dt.datetime, timezone: str) -> dt.date:
     """The calendar date of `now` (aware) in `timezone` (IANA name)."""

@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.core.recovery import at_local, local_date
-from intents.faq import Faq, QuietHours, Step
+from intents.faq import QuietHours, Step
 
 State = Literal["pending", "sending", "sent", "failed", "missed", "cancelled", "held"]
 
@@ -89,11 +89,6 @@ def too_late(expires_at: dt.datetime, then: Literal["fold", "skip"], now: dt.dat
     return now > (expires_at if then == "skip" else expires_at + CATCH_UP_LIMIT)
 
 
-def split_late(planned: list[Planned], now: dt.datetime) -> tuple[list[Planned], list[Planned]]:
-    """(still to come or just due, too late): what someone who enrols late gets, and what is left out."""
-    return [p for p in planned if p.expires_at > now], [p for p in planned if p.expires_at <= now]
-
-
 def is_quiet(now: dt.datetime, timezone: str, quiet: QuietHours) -> bool:
     """Whether `now` lies in the quiet hours (which may span midnight) on the clocks of `timezone`."""
     local = now.astimezone(ZoneInfo(timezone)).time()
@@ -107,8 +102,3 @@ def quiet_ends(now: dt.datetime, timezone: str, quiet: QuietHours) -> dt.datetim
     today = local_date(now, timezone)
     end = at_local(today, quiet.end, timezone)
     return end if end > now else at_local(today + dt.timedelta(days=1), quiet.end, timezone)
-
-
-def step_of(faq: Faq, step_id: str) -> Step | None:
-    """The step as the FAQ has it now; None when staff removed it from the plan."""
-    return faq.steps.get(step_id)
