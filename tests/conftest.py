@@ -22,6 +22,7 @@ from tests.databases import (  # noqa: F401 - fixtures
     store,
 )
 from tests.scene import scene, scene_folder  # noqa: F401 - fixtures
+from tests.staff_site import editor  # noqa: F401 - a fixture
 
 # How long an example takes says more about the machine than about us.
 settings.register_profile("smileline", deadline=None, suppress_health_check=[HealthCheck.too_slow])

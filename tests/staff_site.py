@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from bot.channels.webchat import WebChat
 from bot.staff.desk import StaffDesk
@@ -142,3 +143,11 @@ class Browser:
 
 
 MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.fixture
+async def editor(clinic: Clinic) -> AsyncIterator[Browser]:
+    """Logged in as an editor; a module that uses it says what `clinic` is."""
+    async with Browser(clinic) as browser:
+        await browser.log_in("editor")
+        yield browser

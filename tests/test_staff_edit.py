@@ -27,13 +27,6 @@ async def clinic(tmp_path: Path) -> AsyncIterator[Clinic]:
         yield opened
 
 
-@pytest.fixture
-async def editor(clinic: Clinic) -> AsyncIterator[Browser]:
-    async with Browser(clinic) as browser:
-        await browser.log_in("editor")
-        yield browser
-
-
 async def opened(browser: Browser) -> dict[str, str]:
     """The form of an entry as it stands, with WORDS as its answer."""
     _, page = await browser.get("/staff/faq/swelling?lang=en")

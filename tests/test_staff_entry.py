@@ -220,13 +220,6 @@ async def clinic(tmp_path: Path) -> AsyncIterator[Clinic]:
         yield opened
 
 
-@pytest.fixture
-async def editor(clinic: Clinic) -> AsyncIterator[Browser]:
-    async with Browser(clinic) as browser:
-        await browser.log_in("editor")
-        yield browser
-
-
 async def digest(browser: Browser) -> str:
     _, page = await browser.get("/staff/faq/swelling?lang=en")
     found = re.search(r'name="digest" value="(\w+)"', page)

@@ -52,13 +52,6 @@ async def clinic(tmp_path: Path, understander: Understander) -> AsyncIterator[Cl
         yield opened
 
 
-@pytest.fixture
-async def editor(clinic: Clinic) -> AsyncIterator[Browser]:
-    async with Browser(clinic) as browser:
-        await browser.log_in("editor")
-        yield browser
-
-
 async def look(browser: Browser, **changes: str) -> str:
     status, page = await browser.post("/staff/new", **typed(**changes))
     assert status == 200, page
