@@ -9,6 +9,7 @@ from bot.core.conversation import decide
 from bot.core.values import (
     Address,
     Button,
+    CarriedOut,
     Context,
     Decision,
     EraseAll,
@@ -21,7 +22,6 @@ from bot.core.values import (
     SetLanguage,
     SetProcedureDate,
     SetReminders,
-    Settled,
     Unreachable,
     Upcoming,
 )
@@ -113,9 +113,9 @@ def test_what_a_patient_decides_about_their_data_is_done_beside_a_person(
     assert (alone.outcome, beside.outcome) == (outcome, outcome)
     assert len(beside.replies) == 1
     assert actions(beside) == actions(alone)
-    assert [e for e in beside.effects if not isinstance(e, Settled)] == list(alone.effects)
-    assert any(isinstance(e, Settled) for e in beside.effects) is (action != "delete:yes")
-    assert not any(isinstance(e, Settled) for e in alone.effects)
+    assert [e for e in beside.effects if not isinstance(e, CarriedOut)] == list(alone.effects)
+    assert any(isinstance(e, CarriedOut) for e in beside.effects) is (action != "delete:yes")
+    assert not any(isinstance(e, CarriedOut) for e in alone.effects)
 
 
 @pytest.mark.parametrize("action", ["entry:swelling", "help", "person", "date:2026-11-20", "book"])

@@ -71,7 +71,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
 def _beside_a_person(event: Incoming, words: Wording, context: Context) -> Decision:
     own = rights.asked_for(event, typed_label(event.text, context.last_buttons))
     if own:
-        return rights.settled(_action(own, words, context, event))
+        return rights.carried_out(_action(own, words, context, event))
     return Decision((), (Relay(),), "taken_over")
 
 

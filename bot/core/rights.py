@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.core.actions import split
-from bot.core.values import Decision, EraseAll, Incoming, Settled
+from bot.core.values import CarriedOut, Decision, EraseAll, Incoming
 
 # The commands and what their answers offer; "yes" and "no" to an erasure are `delete:yes` and `delete:no`.
 VERBS = frozenset({"delete", "stop", "pause", "resume", "reminders", "privacy", "data", "pair"})
@@ -24,9 +24,9 @@ def asked_for(event: Incoming, typed: str | None) -> str | None:
     return action if action and split(action)[0] in VERBS else None
 
 
-def settled(decision: Decision) -> Decision:
+def carried_out(decision: Decision) -> Decision:
     """The same, with a line for the person who talks. An erasure has told them already: nothing is kept after it."""
     if any(isinstance(effect, EraseAll) for effect in decision.effects):
         return decision
-    note = Settled(_NOTES.get(decision.outcome, _OTHERWISE))
+    note = CarriedOut(_NOTES.get(decision.outcome, _OTHERWISE))
     return replace(decision, effects=(*decision.effects, note))

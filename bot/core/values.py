@@ -246,7 +246,7 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class CarriedOut:
     """The bot carried something out itself while a person talks with the patient: `note` is for that person."""
 
     note: str
@@ -322,7 +322,7 @@ Effect = (
     | RecordUnanswered
     | Unreachable
     | Relay
-    | Settled
+    | CarriedOut
     | AskWishes
     | StopAsking
     | RequestAppointment

@@ -9,6 +9,7 @@ from bot import logs
 from bot.core.values import (
     Address,
     AskWishes,
+    CarriedOut,
     Context,
     CountFeedback,
     Decision,
@@ -19,7 +20,6 @@ from bot.core.values import (
     OpenAlert,
     Patient,
     RequestAppointment,
-    Settled,
     StopAsking,
 )
 from bot.core.wording import Wording
@@ -74,8 +74,8 @@ class Calling:
         Returns the keys of what the patient must hear of it, after the reply. Never raises.
         """
         lines = _lines(event, decision, context.now)
-        notes = [Line(context.now, "note", e.note) for e in decision.effects if isinstance(e, Settled)]
-        waits = context.taken_over and not any(isinstance(e, Settled | EraseAll) for e in decision.effects)
+        notes = [Line(context.now, "note", e.note) for e in decision.effects if isinstance(e, CarriedOut)]
+        waits = context.taken_over and not any(isinstance(e, CarriedOut | EraseAll) for e in decision.effects)
         session.talk.extend(lines)
         concerned = context.taken_over or context.alert_open
         alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
