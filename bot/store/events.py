@@ -213,7 +213,7 @@ class Events(Database):
         self.write_events([Done(channel, event_id, outcome, at, entry, score, language)])
 
 
-_DONE = Said(
+_OVER = (  # what was said, and who said it, is wiped
     update(events)
     .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
     .values(
@@ -222,26 +222,17 @@ _DONE = Said(
         owner=null(),
         lease_until=null(),
         done_at=bindparam("at", type_=events.c.done_at.type),
+    )
+)
+_DONE = Said(
+    _OVER.values(
         outcome=bindparam("became"),
         entry=bindparam("with_entry"),
         score=bindparam("with_score"),
         language=bindparam("in_language"),
     )
 )
-
-_NOTED = Said(
-    update(events)
-    .where(events.c.channel == bindparam("of_channel"), events.c.event_id == bindparam("of_event"))
-    .where(events.c.done_at.is_(None))
-    .values(
-        payload_sealed=null(),
-        chat_mac=null(),
-        owner=null(),
-        lease_until=null(),
-        done_at=bindparam("at", type_=events.c.done_at.type),
-        outcome="answered",
-    )
-)
+_NOTED = Said(_OVER.where(events.c.done_at.is_(None)).values(outcome="answered"))
 
 
 def _keeping(insert: Callable[[Any], Any]) -> Insert:
