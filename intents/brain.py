@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import scipy.sparse as sp
 
-from intents import calibrate, exact, features, lexicon, model, reading, scope, slips, spelling, text, vectors
+from intents import calibrate, lexicon
 from intents.confidence import Confidence
 from intents.exact import FEW, ExactTrainer
 from intents.features import extract
@@ -36,6 +36,11 @@ EPOCHS_OF_FEW = 8, 4
 ENOUGH = 0.05  # by how much a line of many may be missed and is not gone over again
 HELD_OUT = 15  # one line in so many tells how sure to be; it is learned afterwards
 FORMAT = 7
+HERE = Path(__file__).parent
+LEARNING = (  # the modules that what is learned depends on
+    "brain", "calibrate", "confidence", "exact", "features", "lexicon", "match", "model", "reading", "scope", "slips",
+    "script", "spelling", "text", "texts", "vectors",
+)  # fmt: skip
 
 
 @dataclass
@@ -180,21 +185,9 @@ def _remember(read: Questions, path: Path) -> None:
 def _version(library: str) -> str:
     """Changes with the library and with the code that learns from it."""
     digest = hashlib.sha256(f"{FORMAT} {library}".encode())
-    for module in (
-        calibrate,
-        exact,
-        features,
-        lexicon,
-        model,
-        reading,
-        scope,
-        slips,
-        spelling,
-        text,
-        vectors,
-    ):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(Path(__file__).read_bytes() + lexicon.version())
+    for name in LEARNING:
+        digest.update((HERE / f"{name}.py").read_bytes())
+    digest.update(lexicon.version())
     return digest.hexdigest()[:16]
 
 

@@ -33,9 +33,7 @@ class Lexicon:
     concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
     markers: Markers  # language -> kind of marker -> folded words
     lengths: Lengths  # of the unspaced words among the concepts
-    marked: dict[
-        str, tuple[dict[str, frozenset[str]], Lengths]
-    ]  # language -> its markers' kinds, and lengths
+    marked: dict[str, tuple[dict[str, frozenset[str]], Lengths]]  # language -> markers' kinds and lengths
 
     @staticmethod
     def load(folder: Path = FOLDER) -> "Lexicon":

@@ -1,6 +1,5 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
-import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ class Model:
         columns, values = self._trained(columns, values)
         if not len(columns):
             return 0.0
-        return 1 / (1 + math.exp(-float(values @ self.alarm[columns]) - RARITY))
+        return float(sigmoid(float(values @ self.alarm[columns]) + RARITY))
 
     def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
         """Without the columns that staff's questions added later: nothing was learned for them."""

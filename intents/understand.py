@@ -26,9 +26,7 @@ CHOICES = 0.12  # confidence from which choices are offered
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5
-HINT = (
-    0.005  # probability of danger in a whole message below which its sentences are not looked at one by one
-)
+HINT = 0.005  # probability of danger in a whole message from which its sentences are looked at one by one
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,7 @@ class Understander:
             japanese = self.brain.han.is_japanese(normalised.raw)
             return normalised.in_language("ja" if japanese else "zh")
         if hint and normalised.language == "en" != hint and not self._looks_english(normalised.text):
-            return normalised.in_language(
-                hint
-            )  # romaji, pinyin ...: whoever writes it reads their own language
+            return normalised.in_language(hint)  # who writes romaji or pinyin reads their own language
         return normalised
 
     def _looks_english(self, text: str) -> bool:
