@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from intents import calibrate, lexicon
 from intents.confidence import Confidence
 from intents.exact import FEW, ExactTrainer
-from intents.features import extract
+from intents.features import read
 from intents.lexicon import Lexicon
 from intents.library import Library
 from intents.library import version as library_version
@@ -68,13 +68,13 @@ class Brain:
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
         usage = Usage.of(english)
-        read = read_library(folded, words_of, usage, progress)
+        reading = read_library(folded, words_of, usage, progress)
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])
         groups = np.unique([line.language for line in library.lines], return_inverse=True)[1]
 
-        vectoriser, matrix = Vectoriser.fit(read, labels)
+        vectoriser, matrix = Vectoriser.fit(reading, labels)
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
         few, many = len(labels) <= FEW, len(labels) >= LARGE
@@ -89,7 +89,7 @@ class Brain:
         if confidence is None and few:
             confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
         elif confidence is None:
-            speller, known = Speller(usage), vectoriser.known(read)
+            speller, known = Speller(usage), vectoriser.known(reading)
             confidence = calibrate.held_out(
                 library, folded, speller, vectoriser, matrix, known, trainer.weights, ~held_out
             )
@@ -117,7 +117,7 @@ class Brain:
         """What folded text resembles by the library alone, without the staff's questions."""
         vectoriser = self.model.vectoriser
         mended, _, slips = self._speller.read(folded)
-        columns, values, known = vectoriser.vector(extract(mended, self.lexicon.find))
+        columns, values, known = vectoriser.vector(read([mended], self.lexicon.find))
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
         shares = self.model.probabilities(columns, values)
         return rank(shares, self._labels, nearest, known, slips=slips)

@@ -8,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from intents.confidence import Confidence
+from intents.features import Numbers
 from intents.library import OUT_OF_SCOPE, Library
 from intents.match import Evidence, Labels, PhraseIndex, rank
 from intents.model import softmax
-from intents.reading import Numbers
 from intents.spelling import Speller
 from intents.text import fold
 from intents.vectors import Floats, Vectoriser

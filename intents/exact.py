@@ -9,8 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
+from intents.features import Numbers
 from intents.model import RARITY, quiet, sigmoid, softmax
-from intents.reading import Numbers, Progress
+from intents.reading import Progress
 from intents.vectors import Floats
 
 FEW = 2_500  # lines: the time grows with their square, 2 s for 1,500 lines of 150 labels on one slow core

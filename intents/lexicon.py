@@ -21,8 +21,7 @@ Markers = dict[str, dict[str, tuple[str, ...]]]
 _WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
 _UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _LETTER = re.compile("[a-z0-9]")
-Lengths = dict[str, list[int]]  # first two characters -> lengths of the words that begin so, longest first
-LONGEST_PHRASE = 4  # words of a phrase in spaced languages
+Lengths = dict[str, list[int]]  # how words begin -> lengths of those that begin so, longest first
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -33,6 +32,7 @@ class Lexicon:
     concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
     markers: Markers  # language -> kind of marker -> folded words
     lengths: Lengths  # of the unspaced words among the concepts
+    sizes: Lengths  # of the spaced phrases, in words, by their first word
     marked: dict[str, tuple[dict[str, frozenset[str]], Lengths]]  # language -> markers' kinds and lengths
 
     @staticmethod
@@ -60,7 +60,8 @@ class Lexicon:
     def of(concepts: dict[str, str], markers: Markers, lengths: Lengths | None = None) -> "Lexicon":
         """From words that are folded already; `lengths` where they are known from before."""
         unspaced = lengths or _lengths(word for word in concepts if _UNSPACED.search(word))
-        return Lexicon(concepts, markers, unspaced, {lang: _kinds(forms) for lang, forms in markers.items()})
+        marked = {lang: _kinds(forms) for lang, forms in markers.items()}
+        return Lexicon(concepts, markers, unspaced, _sizes(concepts), marked)
 
     def find(self, text: str) -> list[str]:
         """The concepts that folded `text` names; where words overlap, the longest from the left."""
@@ -72,7 +73,7 @@ class Lexicon:
     def _spaced(self, words: list[str]) -> list[str]:
         found, at = [], 0
         while at < len(words):
-            for size in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+            for size in self.sizes.get(words[at], ()):
                 concept = self.concepts.get(" ".join(words[at : at + size]))
                 if concept:
                     found.append(concept)
@@ -128,6 +129,14 @@ def _lengths(words: Iterable[str]) -> Lengths:
     for start in sizes:
         sizes[start] |= sizes.get(start[0], set())
     return {start: sorted(found, reverse=True) for start, found in sizes.items()}
+
+
+def _sizes(phrases: Iterable[str]) -> Lengths:
+    sizes: dict[str, set[int]] = {}
+    for phrase in phrases:
+        first, *others = phrase.split(" ")
+        sizes.setdefault(first, set()).add(1 + len(others))
+    return {first: sorted(found, reverse=True) for first, found in sizes.items()}
 
 
 def _kinds(markers: dict[str, tuple[str, ...]]) -> tuple[dict[str, frozenset[str]], Lengths]:

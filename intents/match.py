@@ -12,11 +12,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from intents.faq import Faq
-from intents.features import Features, extract, words
+from intents.features import Hashes, Reading, read, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
-from intents.reading import Hashes, Reading
 from intents.spelling import Changes, Speller, Usage
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Gist, Ints, Vectoriser
@@ -153,7 +152,7 @@ class Questions:
 
     @staticmethod
     def of(folded: Sequence[str], lexicon: Lexicon, vectoriser: Vectoriser) -> "Questions":
-        reading = Reading.of(extract(text, lexicon.find) for text in folded)
+        reading = read(folded, lexicon.find)
         extra = vectoriser.unknown(reading)
         wider = vectoriser.extended(extra)
         known = frozenset(word for text in folded for word in words(text))
@@ -248,10 +247,10 @@ class Matcher:
         self.labels = Labels([*model.labels, *new], faq.entries)
         self.staff = StaffIndex(staff, self.labels.number)
 
-    def features(self, text: Normalised) -> tuple[Features, Changes, float]:
+    def features(self, text: Normalised) -> tuple[Reading, Changes, float]:
         """(the features of the text, what was mended in it, the share of its words that nobody typed so)."""
         mended, changes, slips = self.speller.read(text.text)
-        return extract(mended, self.lexicon.find), changes, slips
+        return read([mended], self.lexicon.find), changes, slips
 
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""
@@ -269,7 +268,7 @@ class Matcher:
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
         """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
-        reading = Reading.of(extract(self.speller.mend(text.text)[0], self.lexicon.find) for text in texts)
+        reading = read([self.speller.mend(text.text)[0] for text in texts], self.lexicon.find)
         matrix, known = self.vectoriser.matrix(reading), self.vectoriser.known(reading)
         ends = zip(matrix.indptr, matrix.indptr[1:], known, strict=False)
         return [self._sign(matrix.indices[a:b], matrix.data[a:b], float(share)) for a, b, share in ends]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from intents.reading import Numbers, Progress
+from intents.features import Numbers
+from intents.reading import Progress
 from intents.vectors import Floats, Ints, Vectoriser
 
 BATCH = 1024  # of a large library; a small one learns better in smaller steps

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from intents.features import Features
-from intents.reading import BLOCKS, Hashes, Numbers, Reading, hashed
+from intents.features import BLOCKS, Hashes, Numbers, Reading
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -181,10 +180,9 @@ class Vectoriser:
     def gist_width(self) -> int:
         return int(self.gist.max(initial=-1)) + 1
 
-    def vector(self, features: Features) -> tuple[Ints, Floats, float]:
-        """(columns, values of unit length, share of the features that are known)."""
-        hashes, blocks = hashed([features])
-        columns = self._columns(hashes)
+    def vector(self, reading: Reading) -> tuple[Ints, Floats, float]:
+        """(columns, values of unit length, share of the features that are known) of one text."""
+        columns, blocks = self._columns(reading.hashes), reading.cells
         found = columns >= 0
         telling = _TELLS_LANGUAGE[blocks]
         known = int((found & telling).sum()) / max(1, int(telling.sum()))

@@ -7,11 +7,10 @@ import pytest
 
 from intents import brain, scope
 from intents import reading as reading_module
-from intents.features import extract
+from intents.features import BLOCKS, Reading, read
 from intents.lexicon import Lexicon
 from intents.library import Library, Line
 from intents.model import Trainer, quiet
-from intents.reading import Reading
 from intents.spelling import Usage
 from intents.text import fold
 from intents.understand import Understander
@@ -95,14 +94,14 @@ TEXTS = ["hot bath tonight", "glass of wine tonight", "얼굴이 부었어요", 
 
 
 def reading(texts: list[str]) -> Reading:
-    return Reading.of(extract(fold(text)) for text in texts)
+    return read([fold(text) for text in texts])
 
 
 def test_many_texts_at_once_give_the_vectors_of_each() -> None:
     vectoriser, matrix = Vectoriser.fit(reading(TEXTS), ["a", "b", "c", "c", "c"])
 
     for row, text in enumerate(TEXTS):
-        columns, values, known = vectoriser.vector(extract(fold(text)))
+        columns, values, known = vectoriser.vector(read([fold(text)]))
         dense = np.zeros(vectoriser.width, np.float32)
         dense[columns] = values
         assert np.allclose(dense, matrix[row].toarray()[0], atol=1e-6)
@@ -112,25 +111,30 @@ def test_many_texts_at_once_give_the_vectors_of_each() -> None:
 
 def test_a_foreign_word_speaks_for_its_share_of_a_text() -> None:
     texts = ["音楽をかけてほしい botox", "botox"]
-    vectoriser, matrix = Vectoriser.fit(Reading.of(extract(text) for text in texts), ["a", "b"])
+    vectoriser, matrix = Vectoriser.fit(read(texts), ["a", "b"])
 
     mixed, alone = matrix.toarray()
     assert 0.05 < (mixed[alone > 0] ** 2).sum() < 0.35
     for text, row in zip(texts, (mixed, alone), strict=True):
-        columns, values, _ = vectoriser.vector(extract(text))
+        columns, values, _ = vectoriser.vector(read([text]))
         assert np.allclose(values, row[columns], atol=1e-6)
 
 
 def test_in_a_small_library_runs_of_three_characters_count_for_less() -> None:
     one, _ = Vectoriser.fit(reading(["顔が腫れた", "雨が降った"]), ["a", "b"])
-    columns, values, _ = one.vector({"cjk": [fold("腫")], "cjk3": [fold("が腫れ")]})
+    text = reading(["顔が腫れた"])
 
-    assert sorted(values / values.max()) == pytest.approx([FAINT, 1.0])
-    assert len(columns) == 2
+    def weights(block: str) -> set[float]:
+        columns, _, _ = one.vector(only(text, block))
+        return set(one.weights[columns].tolist())
+
+    assert weights("cjk3").isdisjoint(weights("cjk"))
+    assert max(weights("cjk3")) == pytest.approx(FAINT * max(weights("cjk")))
 
 
-def test_a_feature_has_the_same_number_in_every_process() -> None:
-    assert reading(["ab"]).hashes.tolist()[:2] == [1559287448274238955, 15819860587895378446]
+def only(reading: Reading, block: str) -> Reading:
+    kept = reading.cells == BLOCKS.index(block)
+    return Reading(reading.hashes[kept], reading.cells[kept], 1)
 
 
 def test_the_same_lines_train_the_same_weights() -> None:

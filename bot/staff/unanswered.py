@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from bot.store.figures import Question
 from intents.diff import Change, Probe, changes
 from intents.faq import Entry, Faq
-from intents.features import extract
-from intents.reading import Reading
+from intents.features import read
 from intents.text import fold
 from intents.understand import Understander
 
@@ -76,7 +75,7 @@ def group(questions: Sequence[Question], understander: Understander) -> list[Gro
 
 def _alike(questions: list[Question], understander: Understander) -> list[Group]:
     """Each question joins the first group whose newest question it resembles, else it begins one."""
-    reading = Reading.of(extract(fold(question.text)) for question in questions)
+    reading = read([fold(question.text) for question in questions])
     known = understander.brain.model.vectoriser
     matrix = known.extended(known.unknown(reading)).matrix(reading)
     likeness = (matrix @ matrix.T).tocsr()
@@ -160,7 +159,7 @@ def effect_of(
 def _touched(probes: list[Probe], added: Sequence[str], understander: Understander) -> list[Probe]:
     vectoriser = understander.matcher.vectoriser
     wanted, matrix = (
-        vectoriser.gist_of(vectoriser.matrix(Reading.of(extract(fold(text)) for text in texts)))
+        vectoriser.gist_of(vectoriser.matrix(read([fold(text) for text in texts])))
         for texts in (added, [probe.text for probe in probes])
     )
     likeness = (matrix @ wanted.T).toarray().max(axis=1)
