@@ -119,7 +119,7 @@ class Brain:
         mended, _, slips = self._speller.read(folded)
         columns, values, known = vectoriser.vector(read([mended], self.lexicon.find))
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
-        shares = self.model.probabilities(columns, values)
+        shares, _ = self.model.opinions(columns, values)
         return rank(shares, self._labels, nearest, known, slips=slips)
 
 

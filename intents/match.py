@@ -120,26 +120,52 @@ class PhraseIndex:
 
 @dataclass(frozen=True)
 class _Block:
-    """Some rows, their columns numbered anew: they share few, and a short vector stays close to the processor."""
+    """Some rows, their columns numbered anew: a message costs what it shares with them, not all of them."""
 
     columns: Ints  # that these rows have, in order
-    rows: sp.csr_matrix
+    postings: "Postings"
 
     @staticmethod
     def of(matrix: sp.csr_matrix, start: int, end: int) -> "_Block":
         a, b = matrix.indptr[start], matrix.indptr[end]
         columns, local = np.unique(matrix.indices[a:b], return_inverse=True)
         parts = matrix.data[a:b], local.astype(np.int32), matrix.indptr[start : end + 1] - a
-        return _Block(columns, sp.csr_matrix(parts, shape=(end - start, len(columns))))
+        return _Block(columns, Postings.of(sp.csr_matrix(parts, shape=(end - start, len(columns)))))
 
     def cosines(self, gist: Gist) -> Floats:
-        dense = np.zeros(len(self.columns), np.float32)
-        places = np.searchsorted(self.columns, gist[0])
+        """Likeness of every row to `gist`."""
+        columns, values = gist
+        places = self.columns.searchsorted(columns)
         places[places == len(self.columns)] = 0
-        shared = self.columns[places] == gist[0]
-        dense[places[shared]] = gist[1][shared]
-        cosines: Floats = self.rows @ dense
-        return cosines
+        shared = (self.columns[places] == columns).nonzero()[0]
+        return self.postings.cosines(places[shared], values[shared])
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """A matrix by columns: for each the rows that have it, and with what value."""
+
+    starts: Ints
+    sizes: Ints
+    rows: Ints
+    data: Floats
+    height: int
+
+    @staticmethod
+    def of(matrix: sp.csr_matrix) -> "Postings":
+        turned = sp.csc_matrix(matrix)
+        starts = turned.indptr[:-1]
+        return Postings(starts, np.diff(turned.indptr), turned.indices, turned.data, matrix.shape[0])
+
+    def cosines(self, columns: Ints, values: Floats) -> Floats:
+        """The product of every row with a vector that has `values` in `columns`."""
+        sizes = self.sizes[columns]
+        ends = sizes.cumsum()
+        at = (self.starts[columns] - ends + sizes).repeat(sizes)
+        at += np.arange(len(at), dtype=at.dtype)
+        return np.bincount(self.rows[at], self.data[at] * values.repeat(sizes), self.height).astype(
+            np.float32
+        )
 
 
 @dataclass(frozen=True)
@@ -164,19 +190,13 @@ class StaffIndex:
 
     def __init__(self, phrases: PhraseIndex, labels: Mapping[str, int]) -> None:
         self.phrases = phrases
-        self._columns = sp.csc_matrix(phrases.matrix)
+        self._postings = Postings.of(phrases.matrix)
         self._starts = np.array([start for start, _ in phrases.spans.values()], np.intp)
         self._labels = np.array([labels[name] for name in phrases.spans], np.int32)
 
     def cosines(self, gist: Gist) -> Floats:
         """Likeness of every question to `gist`."""
-        columns, values = gist
-        starts, ends = self._columns.indptr[columns], self._columns.indptr[columns + 1]
-        sizes = ends - starts
-        at = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
-        shared = self._columns.data[at] * np.repeat(values, sizes)
-        cosines = np.bincount(self._columns.indices[at], shared, minlength=self._columns.shape[0])
-        return cosines.astype(np.float32)
+        return self._postings.cosines(*gist)
 
     def boosts(self, cosines: Floats) -> tuple[Ints, Floats]:
         """(labels, logits to add) of the labels that have a question much like the text."""
@@ -194,6 +214,10 @@ class StaffIndex:
         return float(cosines[best]), self.phrases.texts[best]
 
 
+def _topic_of(label: str) -> str:
+    return SERVICE_TOPICS.get(label[1:], "") if label[:1] == "@" else label
+
+
 class Labels:
     """Which label is what: '' topics, '!' signs, '~' small talk, '@' services (which count for their topic too)."""
 
@@ -209,17 +233,14 @@ class Labels:
             for name in names
             if name[0] not in "!~@" and name != OUT_OF_SCOPE and (answerable is None or name in answerable)
         ]
-        self.of_topics = np.array([self.number[name] for name in self.topics], np.intp)
         self.elsewhere = self.number.get(OUT_OF_SCOPE)
         topic = {name: i for i, name in enumerate(self.topics)}
-        pairs = [(topic[t], n) for s, n in self.services if (t := SERVICE_TOPICS.get(s, "")) in topic]
-        self.served = np.array([t for t, _ in pairs], np.intp), np.array([n for _, n in pairs], np.intp)
+        self._topic = np.array([topic.get(_topic_of(name), len(topic)) for name in self.names], np.intp)
 
     def best_topics(self, shares: Floats) -> tuple[tuple[str, float], ...]:
         """The five likeliest topics, best first."""
-        of_topics = shares[self.of_topics].astype(np.float64)
-        np.add.at(of_topics, self.served[0], shares[self.served[1]])
-        best = np.argsort(-of_topics, kind="stable")[:5]
+        of_topics = np.bincount(self._topic[: len(shares)], shares, len(self.topics) + 1)[:-1]
+        best = (-of_topics).argsort(kind="stable")[:5].tolist()
         return tuple((self.topics[i], float(of_topics[i])) for i in best)
 
 
@@ -262,8 +283,8 @@ class Matcher:
         def nearest(label: str) -> tuple[float, str]:
             return max(self.library.nearest(gist, label), self.staff.nearest(cosines, label))
 
-        shares = self._boosted(self._learned(columns, values), cosines)
-        alarming = self.model.alarming(columns, values)
+        learned, alarming = self.model.opinions(columns, values)
+        shares = self._boosted(self._extended(learned), cosines)
         return rank(shares, self.labels, nearest, known, corrected, alarming, slips)
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
@@ -274,8 +295,8 @@ class Matcher:
         return [self._sign(matrix.indices[a:b], matrix.data[a:b], float(share)) for a, b, share in ends]
 
     def _sign(self, columns: Ints, values: Floats, known: float) -> SignEvidence:
-        alarming = self.model.alarming(columns, values)
-        return danger_of(self.model.probabilities(columns, values), self.labels, known, alarming)
+        learned, alarming = self.model.opinions(columns, values)
+        return danger_of(learned, self.labels, known, alarming)
 
     def _boosted(self, shares: Floats, cosines: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
@@ -287,11 +308,10 @@ class Matcher:
         result: Floats = shares / shares.sum()
         return result
 
-    def _learned(self, columns: Ints, values: Floats) -> Floats:
-        """Probability of each label by what was learned; of labels that only staff have, the least."""
-        learned = self.model.probabilities(columns, values)
-        new = np.full(len(self.labels.names) - len(learned), learned.min(), np.float32)
-        return np.concatenate([learned, new])
+    def _extended(self, learned: Floats) -> Floats:
+        """With the labels that only staff have: of these nothing was learned, which is the least."""
+        new = len(self.labels.names) - len(learned)
+        return np.append(learned, np.full(new, learned.min())) if new else learned
 
 
 def _questions(faq: Faq) -> Iterator[tuple[str, str]]:

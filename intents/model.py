@@ -41,25 +41,18 @@ class Model:
         steps = weights / np.maximum(scales, 1e-12)[:, None]
         return Model(labels, vectoriser, np.rint(steps, steps).astype(np.int8), scales, alarm)
 
-    def probabilities(self, columns: Ints, values: Floats) -> Floats:
-        """Probability of each label for one vector; columns that were added later say nothing here."""
-        columns, values = self._trained(columns, values)
+    def opinions(self, columns: Ints, values: Floats) -> tuple[Floats, float]:
+        """(probability of each label, probability by the second opinion that a danger is reported now) for one vector.
+
+        Columns that were added later say nothing here; of a text of which nothing is known the second opinion is 0.
+        """
+        trained = columns < len(self.weights)
+        if not trained.all():
+            columns, values = columns[trained], values[trained]
         logits = (values * self.scales[columns]) @ self.weights[columns].astype(np.float32)
         powers = np.exp(logits - logits.max())
-        result: Floats = powers / powers.sum()
-        return result
-
-    def alarming(self, columns: Ints, values: Floats) -> float:
-        """Probability, by the second opinion, that the text reports a danger now; 0 when it knows nothing of the text."""
-        columns, values = self._trained(columns, values)
-        if not len(columns):
-            return 0.0
-        return float(sigmoid(float(values @ self.alarm[columns]) + RARITY))
-
-    def _trained(self, columns: Ints, values: Floats) -> tuple[Ints, Floats]:
-        """Without the columns that staff's questions added later: nothing was learned for them."""
-        trained = columns < len(self.weights)
-        return (columns, values) if trained.all() else (columns[trained], values[trained])
+        alarming = float(sigmoid(float(values @ self.alarm[columns]) + RARITY)) if len(columns) else 0.0
+        return powers / powers.sum(), alarming
 
 
 class Trainer:

@@ -71,16 +71,19 @@ _JAMO = {
     if len(folded := unicodedata.normalize("NFKC", c)) == 1
 }
 _KATAKANA_TO_HIRAGANA = {code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)}
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘`"), "'")
+
+
+@cache
+def _folding() -> dict[int, str]:
+    return {**_tables()[0], **_JAMO, **_KATAKANA_TO_HIRAGANA, **_APOSTROPHES}
 
 
 def fold(text: str) -> str:
     """The text as it is compared: NFKC, lower case, hiragana, Simplified, at most two of the same letter in a row."""
-    text = unicodedata.normalize("NFKC", text[:MAX_LENGTH]).translate(_JAMO)
-    text = _INVISIBLE.sub("", text).casefold()
-    text = text.replace("’", "'").replace("‘", "'").replace("`", "'")
-    text = text.translate(_KATAKANA_TO_HIRAGANA)
-    if _HAN.search(text):
-        text = text.translate(_tables()[0])
+    text = (
+        _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:MAX_LENGTH])).casefold().translate(_folding())
+    )
     text = _STRETCHED.sub(lambda m: m[0][0] * 2 if m[1] and m[1].isascii() else m[0][0], text)
     return _SPACE.sub(" ", text).strip()
 

@@ -100,9 +100,8 @@ class Understander:
         return reported or replace(whole, wary=whole.wary or any(verdict.wary for verdict in verdicts))
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
-        typed = from_english_layout(text)
-        if typed and not self._looks_english(text):
-            text = typed
+        if text.isascii() and not self._looks_english(text):
+            text = from_english_layout(text) or text
         normalised = normalise(text, hint)
         if normalised.language in ("ja", "zh") and hint not in ("ja", "zh") and normalised.only_han:
             japanese = self.brain.han.is_japanese(normalised.raw)

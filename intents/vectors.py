@@ -45,6 +45,7 @@ _SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
 _SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
 _TO_KNOW = ("word", "cjk", "cjk3", "syllable")  # what share of these is known tells language from gibberish
 _TELLS_LANGUAGE = np.isin(BLOCKS, _TO_KNOW)
+_TELLING = _TELLS_LANGUAGE.nonzero()[0].tolist()
 # The gist: enough to find the nearest phrasing.
 _TO_FIND = ("word", "next", "cjk", "cjk3", "syllable", "start")
 _GIST = np.isin(BLOCKS, _TO_FIND)
@@ -74,7 +75,7 @@ class HashIndex:
         hits = self.hashes[window] == hashes[:, None]
         first = hits.argmax(1)
         rows = np.arange(len(hashes))
-        return np.where(hits[rows, first], window[rows, first], -1)
+        return np.where(hits[rows, first], window[rows, first], np.int32(-1))
 
     @cached_property
     def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
@@ -182,19 +183,19 @@ class Vectoriser:
 
     def vector(self, reading: Reading) -> tuple[Ints, Floats, float]:
         """(columns, values of unit length, share of the features that are known) of one text."""
-        columns, blocks = self._columns(reading.hashes), reading.cells
-        found = columns >= 0
-        telling = _TELLS_LANGUAGE[blocks]
-        known = int((found & telling).sum()) / max(1, int(telling.sum()))
-        columns, blocks = columns[found], _GROUP[blocks[found]]
+        columns = self._columns(reading.hashes)
+        found = (columns >= 0).nonzero()[0]
+        columns, blocks = columns[found], reading.cells[found]
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
-        values = self.weights[columns].astype(np.float64)
-        lengths = np.sqrt(np.bincount(blocks, values * values, minlength=_BLOCKS))
-        scale = _scale(np.bincount(blocks, minlength=_BLOCKS).tolist())
-        values *= (scale / np.maximum(lengths, 1e-9))[blocks]
+        counts, of_all = (np.bincount(some, minlength=_BLOCKS).tolist() for some in (blocks, reading.cells))
+        known = sum(counts[block] for block in _TELLING) / max(1, sum(of_all[block] for block in _TELLING))
+        counts[_CJK] += counts[_CJK3]  # see _GROUP
+        groups, values = _GROUP[blocks], self.weights[columns].astype(np.float64)
+        squares = np.bincount(groups, values * values, _BLOCKS)
+        values *= (_scale(counts) / np.sqrt(np.maximum(squares, 1e-18)))[groups]
         values /= math.sqrt(float(values @ values))
-        return columns.astype(np.int32), values.astype(np.float32), known
+        return columns, values.astype(np.float32), known
 
     def matrix(self, reading: Reading) -> sp.csr_matrix:
         """One row of unit length for each text."""
