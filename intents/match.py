@@ -6,13 +6,13 @@ outweigh, and work the moment the file is saved), and the nearest known phrasing
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from intents.faq import Faq
-from intents.features import Hashes, Reading, read, words
+from intents.features import Hashes, read, words
 from intents.lexicon import Lexicon
 from intents.library import OUT_OF_SCOPE
 from intents.model import Model
@@ -45,6 +45,7 @@ class Evidence:
     phrase: str  # that phrasing
     corrected: Changes = ()
     slips: float = 0.0  # share of the words that nobody who wrote the library typed so
+    mended: str = ""  # the folded text without its slips
 
     def measures(self) -> list[float]:
         """What confidence is computed from; see intents.confidence."""
@@ -71,6 +72,7 @@ class SignEvidence:
 
     signs: dict[str, float]
     danger: float
+    mended: str = ""
 
 
 def _trust(known: float) -> float:
@@ -268,15 +270,10 @@ class Matcher:
         self.labels = Labels([*model.labels, *new], faq.entries)
         self.staff = StaffIndex(staff, self.labels.number)
 
-    def features(self, text: Normalised) -> tuple[Reading, Changes, float]:
-        """(the features of the text, what was mended in it, the share of its words that nobody typed so)."""
-        mended, changes, slips = self.speller.read(text.text)
-        return read([mended], self.lexicon.find), changes, slips
-
     def evidence(self, text: Normalised) -> Evidence:
         """All that the message resembles."""
-        features, corrected, slips = self.features(text)
-        columns, values, known = self.vectoriser.vector(features)
+        mended, corrected, slips = self.speller.read(text.text)
+        columns, values, known = self.vectoriser.vector(read([mended], self.lexicon.find))
         gist = self.vectoriser.gist_vector(columns, values)
         cosines = self.staff.cosines(gist)
 
@@ -285,18 +282,20 @@ class Matcher:
 
         learned, alarming = self.model.opinions(columns, values)
         shares = self._boosted(self._extended(learned), cosines)
-        return rank(shares, self.labels, nearest, known, corrected, alarming, slips)
+        return rank(shares, self.labels, nearest, known, corrected, alarming, slips, mended)
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
         """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
-        reading = read([self.speller.mend(text.text)[0] for text in texts], self.lexicon.find)
+        mended = [self.speller.mend(text.text)[0] for text in texts]
+        reading = read(mended, self.lexicon.find)
         matrix, known = self.vectoriser.matrix(reading), self.vectoriser.known(reading)
-        ends = zip(matrix.indptr, matrix.indptr[1:], known, strict=False)
-        return [self._sign(matrix.indices[a:b], matrix.data[a:b], float(share)) for a, b, share in ends]
-
-    def _sign(self, columns: Ints, values: Floats, known: float) -> SignEvidence:
-        learned, alarming = self.model.opinions(columns, values)
-        return danger_of(learned, self.labels, known, alarming)
+        found = []
+        for row, text in enumerate(mended):
+            own = slice(matrix.indptr[row], matrix.indptr[row + 1])
+            learned, alarming = self.model.opinions(matrix.indices[own], matrix.data[own])
+            said = danger_of(learned, self.labels, float(known[row]), alarming)
+            found.append(replace(said, mended=text))
+        return found
 
     def _boosted(self, shares: Floats, cosines: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
@@ -330,6 +329,7 @@ def rank(
     corrected: Changes = (),
     alarming: float | None = None,
     slips: float = 0.0,
+    mended: str = "",
 ) -> Evidence:
     """Evidence from the probability of each label.
 
@@ -350,6 +350,7 @@ def rank(
         phrase,
         corrected,
         slips,
+        mended,
     )
 
 

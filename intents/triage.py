@@ -46,7 +46,7 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     if evidence.danger < FEVER_LIKENESS:
         return Verdict(None, (f"danger {evidence.danger:.2f}",))
     sign, share = max(evidence.signs.items(), key=lambda item: item[1], default=("", 0.0))
-    marks = lexicon.marks(text.text, text.language)
+    marks = lexicon.marks(evidence.mended, text.language)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
     if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):
@@ -62,7 +62,7 @@ def judge_part(part: Normalised, evidence: SignEvidence, lexicon: Lexicon) -> Ve
     wary = evidence.danger >= PART_WARY
     if evidence.danger < PART_ALARM or share < PART_CLEAR:
         return Verdict(None, wary=wary)
-    alarm = PART_ALARM_MARKED if lexicon.marks(part.text, part.language) else PART_ALARM
+    alarm = PART_ALARM_MARKED if lexicon.marks(evidence.mended, part.language) else PART_ALARM
     if evidence.danger < alarm:
         return Verdict(None, wary=wary)
     why = f"danger {evidence.danger:.2f} in one sentence (alarm from {alarm:.2f}): {sign} {share:.2f}"

@@ -141,7 +141,7 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        exact = self.brain.services.get(text.text.strip(" .!?。！？/"))
+        exact = self.brain.services.get(evidence.mended.strip(" .!?。！？/"))
         service = (exact, 1.0) if exact else _best(evidence.services)
         if service and service[1] >= SERVICE and (exact or not verdict.wary):
             if service[0] in ("change_language", "help", "source") or not matches:

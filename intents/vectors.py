@@ -53,6 +53,7 @@ RARE = 3  # lines in which a feature of a large library must stand: rarer ones s
 FLAT = 0.5  # exponent of the weights of a small library, where a rare feature is rare by chance
 FAINT = 0.4  # what a run of three characters counts there: few of them will ever be met again
 AT_ONCE = 500_000  # hashes looked up
+ROWS_AT_ONCE = 1_000  # texts whose features are weighed: few enough to stay close to the processor
 _MIDDLE = np.uint64(1 << 63)  # of all hashes
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
@@ -112,12 +113,18 @@ class _Counted:
         places = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
         columns = np.empty(len(hashes), np.int32)
         columns[order] = np.repeat(places, seen)
-        known = columns >= 0
-        beside = sp.csr_matrix(
-            (np.ones(int(known.sum()), bool), (columns[known], labels[known])),
-            (int(kept.sum()), int(labels.max()) + 1),
-        )
-        return _Counted(ordered[starts[kept]], np.diff(beside.indptr), blocks[order[starts[kept]]], columns)
+        spread = _distinct(labels[order], starts)
+        return _Counted(ordered[starts[kept]], spread[kept], blocks[order[starts[kept]]], columns)
+
+
+def _distinct(labels: Numbers, starts: Numbers) -> Numbers:
+    """How many different labels each group has; groups begin at `starts`."""
+    found = np.zeros(len(starts), np.int64)
+    for first in range(0, int(labels.max()) + 1, 64):  # a bit a label, 64 at a time
+        bits = np.zeros(int(labels.max()) + 1, np.uint64)
+        bits[first : first + 64] = np.uint64(1) << np.arange(len(bits[first : first + 64]), dtype=np.uint64)
+        found += np.bitwise_count(np.bitwise_or.reduceat(bits[labels], starts))
+    return found
 
 
 @dataclass
@@ -242,16 +249,23 @@ class Vectoriser:
 
     def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
         """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
+        pointers = np.concatenate([[0], np.cumsum(np.bincount(cells // _BLOCKS, minlength=rows))])
+        values = np.empty(len(columns), np.float32)
+        for first in range(0, rows, ROWS_AT_ONCE):
+            last = min(rows, first + ROWS_AT_ONCE)
+            some = slice(pointers[first], pointers[last])
+            values[some] = self._units(columns[some], cells[some] - first * _BLOCKS, last - first)
+        return sp.csr_matrix((values, columns.astype(np.int32), pointers), shape=(rows, self.width))
+
+    def _units(self, columns: Numbers, cells: Numbers, rows: int) -> Numbers:
         values = self.weights[columns].astype(np.float64)
         cells = cells - cells % _BLOCKS + _GROUP[cells % _BLOCKS]
-        lengths = np.sqrt(np.bincount(cells, values * values, minlength=rows * _BLOCKS))
+        squares = np.bincount(cells, values * values, rows * _BLOCKS)
         counts = np.bincount(cells, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)
-        values *= (_scale(counts.T[..., None]).ravel() / np.maximum(lengths, 1e-9))[cells]
+        values *= (_scale(counts.T[..., None]).ravel() / np.sqrt(np.maximum(squares, 1e-18)))[cells]
         row = cells // _BLOCKS
-        values /= np.sqrt(np.bincount(row, values * values, minlength=rows))[row]
-        pointers = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-        shape = (rows, self.width)
-        return sp.csr_matrix((values.astype(np.float32), columns.astype(np.int32), pointers), shape=shape)
+        values /= np.sqrt(np.bincount(row, values * values, rows))[row]
+        return values
 
 
 def _scale(counts: Any) -> Numbers:

@@ -167,12 +167,18 @@ def test_korean_typed_on_an_english_keyboard_is_read() -> None:
     assert from_english_layout("can i drink tonight") is None
 
 
-def evidence(**signs: float) -> match.Evidence:
-    return match.Evidence((), signs, {}, {}, 0.0, sum(signs.values()), 1.0, 0.0, "")
+def evidence(text: str, **signs: float) -> match.Evidence:
+    return match.Evidence((), signs, {}, {}, 0.0, sum(signs.values()), 1.0, 0.0, "", mended=fold(text))
 
 
 def judge(text: str, **signs: float) -> str | None:
-    return triage.judge(normalise(text), evidence(**signs), understander().brain.lexicon).sign
+    return triage.judge(normalise(text), evidence(text, **signs), understander().brain.lexicon).sign
+
+
+def test_a_marker_or_a_word_of_service_may_be_mistyped() -> None:
+    assert any("hypothetical" in why for why in understander().understand("waht if my face droops").why)
+    assert understander().understand("delte my data").service == "delete_data"
+    assert understander().understand("stpo").service == "stop"
 
 
 def test_triage_adds_up_signs_that_point_the_same_way() -> None:
