@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -36,6 +37,7 @@ from bot.web import WebServer
 from intents.faq import Faq
 from intents.model import quiet
 from intents.reading import Progress
+from intents.understand import Understander
 
 log = logs.get("app")
 COMMANDS = (
@@ -96,7 +98,8 @@ class App:
         for name in SECRETS:
             value: SecretStr | None = getattr(settings, name)
             logs.never_show(value.get_secret_value() if value and name != "database_url" else None)
-        self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
+        build = partial(Understander.build, cache=settings.data_dir / "cache", progress=progress)
+        self.faq = LiveFaq(settings.faq, settings.data_dir, build)
         self.store = Store.open(settings.database_url.get_secret_value(), key)
         self.store.upgrade()
         self.webchat = WebChat(clock, Recall(self.store, clock))
