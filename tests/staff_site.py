@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ from tests.helpers import NOW, shipped_text
 from tests.staff_fakes import FakeRoom
 
 PASSWORD = "quiet sea stone"
-_HASH = hashed(PASSWORD)
 NAMES = {"editor": "Eda", "care": "Cara", "admin": "Ada"}
+
+
+@cache
+def kept_password() -> str:
+    """As the store keeps it; made once, since hashing is slow by design."""
+    return hashed(PASSWORD)
 
 
 class Live:
@@ -82,7 +88,7 @@ async def open_clinic(folder: Path, current: Any, text: str | None = None) -> As
     """A clinic with one account of each role; its faq.yaml is `text`, else the shipped one."""
     store = ready_store(folder / "s.db")
     for role, name in NAMES.items():
-        store.put_account(name, role, _HASH, NOW)  # type: ignore[arg-type]
+        store.put_account(name, role, kept_password(), NOW)  # type: ignore[arg-type]
     path = folder / "faq.yaml"
     path.write_text(text or shipped_text(), encoding="utf-8")
     clinic = Clinic(store, Live(path, current))
