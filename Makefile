@@ -30,7 +30,6 @@ check: $(STAMP)  ## format, lint, types, fast tests; a minute or so
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/smileline faq check faq.yaml
 	$(PYTEST) -m "not slow" --hypothesis-profile quick
 
 bench: $(STAMP)  ## speed and accuracy, beside what one would use instead; BENCH=--full takes hours

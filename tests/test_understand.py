@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intents import match, triage
-from intents.evidence import Evidence
 from intents.evaluate import FIGURES, Report, evaluate, read_labelled
+from intents.evidence import Evidence
 from intents.faq import load
 from intents.keyboard import from_english_layout
 from intents.text import fold, normalise
