@@ -145,6 +145,13 @@ class Browser:
         self.http.cookie_jar.update_cookies({name: value})
 
 
+async def page_of(clinic: Clinic, role: str, path: str) -> str:
+    """What somebody of this role sees there."""
+    async with Browser(clinic) as browser:
+        await browser.log_in(role)
+        return (await browser.get(path))[1]
+
+
 MINUTE = dt.timedelta(minutes=1)
 
 
