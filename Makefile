@@ -30,8 +30,7 @@ check: $(STAMP)  ## format, lint, types, fast tests; a minute or so
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/smileline faq check faq.yaml
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" --hypothesis-profile quick
 
 bench: $(STAMP)  ## speed and accuracy, beside what one would use instead; BENCH=--full takes hours
 	$(BIN)/pip install --quiet --disable-pip-version-check scikit-learn

@@ -102,15 +102,20 @@ async def _work(url: str, platform_url: str, faq: Faq, seed: int) -> None:
         send_timeout_seconds=2 * LEASE_SECONDS,
         concurrency=CONCURRENCY,
     )
+    await drain(outbox, store)
+    for channel in channels.values():
+        await channel.stop()
+    store.close()
+
+
+async def drain(outbox: Outbox, store: Store) -> None:
+    """Tick until nothing is due and nobody else has anything in hand."""
     while True:
         if not await outbox.tick():
             states = store.states()
             if not states.get("pending") and not states.get("sending"):
-                break
+                return
             await asyncio.sleep(0.2)
-    for channel in channels.values():
-        await channel.stop()
-    store.close()
 
 
 def run(url: str, folder: Path, count: int, kills: int, workers: int, seed: int) -> Report:

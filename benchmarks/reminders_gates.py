@@ -30,7 +30,7 @@ import aiohttp
 import structlog
 
 from benchmarks.reminders import database
-from benchmarks.reminders_crash import KEY, fill, one_step_faq
+from benchmarks.reminders_crash import KEY, drain, fill, one_step_faq
 from bot.channels.line import LineChannel
 from bot.channels.port import Channel, utc_now
 from bot.channels.telegram import TelegramChannel
@@ -120,12 +120,7 @@ async def _work(url: str, gates: Mapping[str, Gate], faq: Faq, seed: int) -> Non
         concurrency=8,
         keyed_concurrency=32,
     )
-    while True:
-        if not await outbox.tick():
-            states = store.states()
-            if not states.get("pending") and not states.get("sending"):
-                break
-            await asyncio.sleep(0.2)
+    await drain(outbox, store)
     for way in ways.values():
         await way.stop()
     store.close()

@@ -9,14 +9,13 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from bot import logs
-from bot.channels.line import LineChannel, MenuTexts
 from bot.channels.port import Channel, SendFailed, utc_now
-from bot.channels.telegram import TelegramChannel
-from bot.channels.telegram.profile import Profile
 from bot.channels.webchat import WebChat
 from bot.config import SECRETS, Settings
 from bot.core.actions import MENU
@@ -36,6 +35,11 @@ from bot.web import WebServer
 from intents.faq import Faq
 from intents.model import quiet
 from intents.reading import Progress
+from intents.understand import Understander
+
+if TYPE_CHECKING:  # a platform's library takes a second to import: only where its channel is set up
+    from bot.channels.line import LineChannel, MenuTexts
+    from bot.channels.telegram import TelegramChannel
 
 log = logs.get("app")
 COMMANDS = (
@@ -60,10 +64,12 @@ def line_channel(
     settings: Settings,
     clock: Callable[[], datetime] = utc_now,
     group_refused: Callable[[str | None], str] | None = None,
-) -> LineChannel | None:
+) -> "LineChannel | None":
     """The LINE channel, where its settings are there."""
     if not settings.line_token or not settings.line_secret:
         return None
+    from bot.channels.line import LineChannel
+
     return LineChannel(
         settings.line_token.get_secret_value(),
         settings.line_secret.get_secret_value(),
@@ -74,8 +80,10 @@ def line_channel(
     )
 
 
-def line_menus(faq: Faq) -> dict[str, MenuTexts]:
+def line_menus(faq: Faq) -> "dict[str, MenuTexts]":
     """The words of the menu below the LINE chat, in every language of the FAQ."""
+    from bot.channels.line import MenuTexts
+
     keys = ("btn_help", "btn_recovery", "btn_reminders", "btn_person")
     spoken: dict[str, Wording] = {language: Wording(faq, language) for language in faq.languages}
     if "zh" in spoken:
@@ -96,7 +104,8 @@ class App:
         for name in SECRETS:
             value: SecretStr | None = getattr(settings, name)
             logs.never_show(value.get_secret_value() if value and name != "database_url" else None)
-        self.faq = LiveFaq(settings.faq, settings.data_dir, progress)
+        build = partial(Understander.build, cache=settings.data_dir / "cache", progress=progress)
+        self.faq = LiveFaq(settings.faq, settings.data_dir, build)
         self.store = Store.open(settings.database_url.get_secret_value(), key)
         self.store.upgrade()
         self.webchat = WebChat(clock, Recall(self.store, clock))
@@ -133,10 +142,13 @@ class App:
         )  # fmt: skip
         self.web = WebServer(settings.host, settings.port, self)
 
-    def _telegram(self, key: bytes) -> TelegramChannel | None:
+    def _telegram(self, key: bytes) -> "TelegramChannel | None":
         settings = self.settings
         if not settings.telegram_token:
             return None
+        from bot.channels.telegram import TelegramChannel
+        from bot.channels.telegram.profile import Profile
+
         token = settings.telegram_token.get_secret_value()
         derived = hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
         secret = settings.telegram_secret.get_secret_value() if settings.telegram_secret else derived

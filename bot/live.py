@@ -11,8 +11,6 @@ import watchfiles
 
 from bot import logs
 from intents.faq import Faq, FaqProblems, load
-from intents.model import quiet
-from intents.reading import Progress
 from intents.strict_yaml import MAX_BYTES
 from intents.understand import Understander
 
@@ -28,12 +26,11 @@ Tell = Callable[[str], Awaitable[object]]
 class LiveFaq:
     """Serves one version at a time; a message that is being answered keeps the version it began with."""
 
-    def __init__(self, path: Path, data_dir: Path, progress: Progress = quiet) -> None:
-        """Load `path`, else the last good version. Raises FaqProblems or OSError when there is neither."""
+    def __init__(self, path: Path, data_dir: Path, build: Callable[[Faq], Understander]) -> None:
+        """Load `path`, else the last good version, and `build` once. Raises FaqProblems or OSError when there is neither."""
         self._path, self._kept = path, data_dir / LAST_GOOD
         self.problems: list[str] = []
-        faq = self._first()
-        self.current = Understander.build(faq, data_dir / "cache", progress)
+        self.current = build(self._first())
 
     def _first(self) -> Faq:
         try:

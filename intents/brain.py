@@ -17,12 +17,13 @@ import scipy.sparse as sp
 
 from intents import calibrate, lexicon
 from intents.confidence import Confidence
+from intents.evidence import Evidence, Labels, rank
 from intents.exact import FEW, ExactTrainer
 from intents.features import read
 from intents.lexicon import Lexicon
 from intents.library import Library
 from intents.library import version as library_version
-from intents.match import Evidence, Labels, PhraseIndex, Questions, rank
+from intents.likeness import PhraseIndex, Questions
 from intents.model import Model, Trainer, quiet
 from intents.reading import Progress, read_library
 from intents.script import HanScript
@@ -38,7 +39,7 @@ HELD_OUT = 15  # one line in so many tells how sure to be; it is learned afterwa
 FORMAT = 7
 HERE = Path(__file__).parent
 LEARNING = (  # the modules that what is learned depends on
-    "brain", "calibrate", "confidence", "exact", "features", "lexicon", "match", "model", "reading", "scope", "slips",
+    "brain", "calibrate", "confidence", "evidence", "exact", "features", "lexicon", "likeness", "model", "reading", "scope", "slips",
     "script", "spelling", "text", "texts", "vectors",
 )  # fmt: skip
 
@@ -110,13 +111,14 @@ class Brain:
         return Labels(self.model.labels)
 
     @cached_property
-    def _speller(self) -> Speller:
+    def speller(self) -> Speller:
+        """Of the library's words alone."""
         return Speller(self.usage)
 
     def evidence(self, folded: str) -> Evidence:
         """What folded text resembles by the library alone, without the staff's questions."""
         vectoriser = self.model.vectoriser
-        mended, _, slips = self._speller.read(folded)
+        mended, _, slips = self.speller.read(folded)
         columns, values, known = vectoriser.vector(read([mended], self.lexicon.find))
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
         shares, _ = self.model.opinions(columns, values)

@@ -8,9 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from intents.confidence import Confidence
+from intents.evidence import Evidence, Labels, rank
 from intents.features import Numbers
 from intents.library import OUT_OF_SCOPE, Library
-from intents.match import Evidence, Labels, PhraseIndex, rank
+from intents.likeness import PhraseIndex
 from intents.model import softmax
 from intents.spelling import Speller
 from intents.text import fold

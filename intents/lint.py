@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from intents import wordcheck
-from intents.faq import LABEL_LENGTH, Entry, Faq, text_maps
+from intents.faq import Entry, Faq
+from intents.faq.rules import text_maps
+from intents.faq.shape import LABEL_LENGTH
 from intents.languages import LANGUAGES
 from intents.strict_yaml import Path, Problem
 from intents.text import fold

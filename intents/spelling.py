@@ -5,6 +5,7 @@ cna tell" becomes "can" and "panful" becomes "painful", and a space that was los
 the words beside it ("th eneedle"). The text is mended before anything reads it: a negation or a lay word counts however it is typed.
 """
 
+import copy
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,14 +54,15 @@ class Usage:
 
 
 class Speller:
-    """Mends slips by what is usual; `staff` words are known whatever the library says."""
+    """Mends slips by what is usual; the words of the staff are known whatever the library says (see `knowing`)."""
 
-    def __init__(self, usage: Usage, staff: Iterable[str] = ()) -> None:
+    def __init__(self, usage: Usage) -> None:
         large = sum(usage.words.values()) >= LARGE
         trusted, usual = (3, 6) if large else (1, 1)
-        self._staff, self._pairs, self._counts = frozenset(staff), usage.pairs, usage.words
+        self._pairs, self._counts = usage.pairs, usage.words
         self._known = {word: n for word, n in usage.words.items() if n >= trusted and not word[0].isdigit()}
-        self._sure = self._staff.union(word for word, n in self._known.items() if n >= usual)
+        self._usual = frozenset(word for word, n in self._known.items() if n >= usual)
+        self._sure = self._usual
         self._stems = frozenset(map(stem, self._known))
         self._total = max(1, sum(usage.words.values()))
         self._lines = sum(n for pair, n in usage.pairs.items() if pair[0] == " ")
@@ -75,6 +77,12 @@ class Speller:
         self._near = lru_cache(maxsize=20_000)(self._find_near)
         self._share = lru_cache(maxsize=20_000)(self._find_share)
         self._readings = lru_cache(maxsize=20_000)(self._read_word)
+
+    def knowing(self, staff: Iterable[str]) -> "Speller":
+        """The same, but sure of the words of these `staff` too; what is counted in the library is shared."""
+        other = copy.copy(self)
+        other._sure = self._usual.union(staff)
+        return other
 
     def mend(self, text: str) -> tuple[str, Changes]:
         """(folded `text` as it was meant, what was typed and what it became): as typed where nothing likelier is near."""

@@ -9,8 +9,8 @@ among other things, a report hidden behind a routine question would be outvoted.
 import re
 from dataclasses import dataclass
 
+from intents.evidence import Evidence, SignEvidence
 from intents.lexicon import Lexicon
-from intents.match import Evidence, SignEvidence
 from intents.text import Normalised
 
 ALARM = 0.3  # probability of danger from which a plain statement raises the alarm

@@ -11,11 +11,12 @@ from typing import cast
 
 from intents import scope, triage
 from intents.brain import Brain, load_or_train, remembered
+from intents.evidence import Evidence
 from intents.faq import URGENCIES, Faq, Urgency
 from intents.features import words
 from intents.keyboard import from_english_layout
 from intents.library import Library
-from intents.match import Evidence, Matcher
+from intents.match import Matcher
 from intents.model import quiet
 from intents.reading import Progress
 from intents.text import Normalised, normalise
@@ -44,13 +45,13 @@ class Understander:
         """Train, or load what was trained before from `cache`."""
         brain = load_or_train(library, cache, progress)
         read = partial(remembered, brain, cache) if cache else None
-        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq, read)
+        matcher = Matcher(brain.model, brain.speller, brain.lexicon, brain.phrases, faq, read)
         return Understander(faq, brain, matcher)
 
     def with_faq(self, faq: Faq) -> "Understander":
         """The same learning for another version of the FAQ."""
         brain = self.brain
-        matcher = Matcher(brain.model, brain.usage, brain.lexicon, brain.phrases, faq)
+        matcher = Matcher(brain.model, brain.speller, brain.lexicon, brain.phrases, faq)
         return Understander(faq, brain, matcher)
 
     def understand(self, text: str, hint: str | None = None) -> Understanding:

@@ -26,7 +26,15 @@ from tests.staff_site import editor  # noqa: F401 - a fixture
 
 # How long an example takes says more about the machine than about us.
 settings.register_profile("smileline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("smileline"), max_examples=25)  # make check
 settings.load_profile("smileline")
+# structlog's own way shows each frame's variables, which takes seconds where one of them is the FAQ.
+structlog.configure(
+    [
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 if memory := quick_folder():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # where tmp_path lies
 
@@ -44,12 +52,11 @@ def understander() -> Understander:
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """A test that sets logging up leaves none of it: its stream is closed when it ends."""
-    root, configured = logging.getLogger(), structlog.is_configured()
+    root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
-    if not configured:
-        structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -46,6 +46,7 @@ async def test_what_a_dead_sender_had_begun_arrives_once_on_line_and_is_no_troub
     key = claimed.due.retry_key
     await clinic.line.send(claimed.due.address, None, retry_key=key)  # type: ignore[arg-type]
 
+    await clinic.tick(at(0, 19, 30))
     await clinic.run(at(0, 19, 40), dt.timedelta(minutes=1))
 
     assert claimed.begun_at is not None

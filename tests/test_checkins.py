@@ -22,7 +22,8 @@ from bot.core.values import (
 )
 from bot.core.wording import Wording
 from intents import short_answers
-from intents.faq import CheckIn, Faq, FaqProblems, load
+from intents.faq import Faq, FaqProblems, load
+from intents.faq.shape import CheckIn
 from intents.languages import LANGUAGES
 from intents.short_answers import ANSWERS, read_answer
 from intents.types import Understanding

@@ -15,7 +15,8 @@ from bot.core.checkins import label
 from bot.core.values import Message
 from bot.core.wording import Wording
 from bot.review import sheet
-from intents.faq import Entry, Faq, text_maps
+from intents.faq import Entry, Faq
+from intents.faq.rules import text_maps
 from intents.short_answers import ANSWERS
 from intents.understand import Understander
 from intents.wordcheck import (

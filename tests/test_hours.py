@@ -12,7 +12,8 @@ from bot.core.hours import is_open, next_opening, next_person, on_call_until, pe
 from bot.core.values import Address, Context, Incoming, Patient
 from bot.core.wording import Wording
 from bot.staff import rings
-from intents.faq import Clinic, Faq, FaqProblems, load
+from intents.faq import Faq, FaqProblems, load
+from intents.faq.shape import Clinic
 from tests.small_faq import small_text
 
 TOKYO = ZoneInfo("Asia/Tokyo")

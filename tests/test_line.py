@@ -427,24 +427,19 @@ def test_letters_that_no_font_has_are_not_drawn_as_boxes() -> None:
 
 
 async def test_no_token_and_no_word_of_a_patient_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
     logs.set_up("DEBUG")
-    try:
-        async with channel_fakes.line() as person:
-            await person.say("secretword one")
-            odd = b'{"events":[{"type":"message","message":"secretword two"}]}'
-            assert await person.channel.webhook(odd, signed(odd)) == 200
-            assert await person.channel.webhook(odd[:-3], signed(odd[:-3])) == 400
-            assert await person.channel.webhook(odd, {"X-Line-Signature": "secretword"}) == 400
-            for fault in ("odd_answer", "lost_answer", "refused", "server_error", "token"):
-                person.fail(fault)
-                with pytest.raises(SendFailed):
-                    await person.channel.send(
-                        person.address, Message("secretword three"), retry_key=str(uuid.uuid4())
-                    )
-    finally:
-        root.handlers[:], root.level = before, level
+    async with channel_fakes.line() as person:
+        await person.say("secretword one")
+        odd = b'{"events":[{"type":"message","message":"secretword two"}]}'
+        assert await person.channel.webhook(odd, signed(odd)) == 200
+        assert await person.channel.webhook(odd[:-3], signed(odd[:-3])) == 400
+        assert await person.channel.webhook(odd, {"X-Line-Signature": "secretword"}) == 400
+        for fault in ("odd_answer", "lost_answer", "refused", "server_error", "token"):
+            person.fail(fault)
+            with pytest.raises(SendFailed):
+                await person.channel.send(
+                    person.address, Message("secretword three"), retry_key=str(uuid.uuid4())
+                )
 
     out, err = capfd.readouterr()
     assert "events_refused" in out + err

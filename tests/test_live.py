@@ -20,7 +20,7 @@ from intents.faq import FaqProblems, load
 from tests.databases import ready_store
 from tests.disk import room_for
 from tests.fakes import Clock, FakeChannel, FakeStaff
-from tests.helpers import CACHE, NOW, ROOT
+from tests.helpers import NOW, ROOT, understander
 from tests.small_faq import small_text
 from tests.test_faq_fuzz import EDITORS
 
@@ -48,10 +48,9 @@ class StaffChat:
 
 
 @pytest.fixture
-def place(tmp_path: Path, understander: object) -> Path:
-    """A folder with a good faq.yaml, and a data folder whose model is trained already."""
+def place(tmp_path: Path) -> Path:
+    """A folder with a good faq.yaml, and a data folder."""
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "cache").symlink_to(CACHE.absolute())
     (tmp_path / "faq.yaml").write_text(priced("1"), encoding="utf-8")
     return tmp_path
 
@@ -62,7 +61,7 @@ def served(live: LiveFaq) -> str:
 
 
 def started(place: Path) -> LiveFaq:
-    return LiveFaq(place / "faq.yaml", place / "data")
+    return LiveFaq(place / "faq.yaml", place / "data", understander().with_faq)
 
 
 @asynccontextmanager

@@ -93,8 +93,7 @@ def test_without_room_there_is_no_note(notes: Notes) -> None:
 
 
 def test_where_no_file_can_be_made_nothing_is_noted(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(tmp_path / "s.db")
     (tmp_path / "s.db.notes").write_bytes(b"a file where the folder should be")
 
     assert store.notes("me") is None
@@ -141,7 +140,6 @@ class Killed(Scene):
 @pytest.fixture
 def killed(database_url: str, faq: Faq) -> Iterator[Killed]:
     store = Store.open(database_url, KEY)
-    store.upgrade()
     yield Killed(store, faq)
     store.close()
 
@@ -235,8 +233,7 @@ async def test_in_a_rush_a_commit_waits_a_moment_for_what_is_coming(busy: bool, 
 async def test_a_call_of_lines_with_many_events_is_one_commit_and_keeps_their_order(
     tmp_path: Path, faq: Faq
 ) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(tmp_path / "s.db")
     async with on_line(store, faq) as (scene, platform):
         pages, write = [], store.write_events
 

@@ -371,17 +371,22 @@ async def test_a_hanging_send_does_not_hold_up_the_others(store: Store, faq: Faq
     assert [address.chat for address, _ in clinic.telegram.sent] == ["2"]
 
 
+class Metered(FakeChannel):
+    """LINE with a plan of 200 messages a month, of which so many are used."""
+
+    def __init__(self, used: int) -> None:
+        super().__init__("line", retry_keys=True)
+        self.used = used
+
+    async def quota(self) -> tuple[int | None, int]:
+        return 200, self.used
+
+
 async def test_the_quota_reserve_holds_pushes_and_they_ride_along_with_a_reply(
     store: Store, faq: Faq
 ) -> None:
-    class Metered(FakeChannel):
-        used = 195
-
-        async def quota(self) -> tuple[int | None, int]:
-            return 200, self.used
-
     clinic = Clinic(store, faq)
-    clinic.channels["line"] = clinic.line = line = Metered("line", retry_keys=True)
+    clinic.channels["line"] = clinic.line = line = Metered(195)
     clinic.outbox = clinic.new_outbox()
     clinic.enrol("U1", "line")
     await clinic.tick(at(0, 19, 30))
@@ -399,14 +404,8 @@ async def test_the_quota_reserve_holds_pushes_and_they_ride_along_with_a_reply(
 
 
 async def test_a_refilled_quota_lets_the_held_ones_go(store: Store, faq: Faq) -> None:
-    class Metered(FakeChannel):
-        used = 200
-
-        async def quota(self) -> tuple[int | None, int]:
-            return 200, self.used
-
     clinic = Clinic(store, faq)
-    clinic.channels["line"] = clinic.line = line = Metered("line", retry_keys=True)
+    clinic.channels["line"] = clinic.line = line = Metered(200)
     clinic.outbox = clinic.new_outbox()
     clinic.enrol("U1", "line")
     await clinic.tick(at(1, 10))

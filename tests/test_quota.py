@@ -9,10 +9,9 @@ from pathlib import Path
 
 from bot.channels.line import LineChannel
 from bot.core.values import Address, Message
-from bot.store.store import Store
 from intents.faq import Faq
 from tests.channel_fakes import Kept, LinePerson, line_channel, mounted
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.peers.line_api import LinePlatform
 from tests.test_ride import ANNA, DUE, RideScene
 
@@ -45,8 +44,7 @@ class Month:
 
 @asynccontextmanager
 async def month(tmp_path: Path, faq: Faq, used: int) -> AsyncIterator[Month]:
-    store = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    store.upgrade()
+    store = ready_store(tmp_path / "s.db")
     async with LinePlatform(now=DUE.timestamp) as platform:
         platform.quota, platform.used = LIMIT, used
         channel: LineChannel = line_channel(platform.url, clock=lambda: DUE)

@@ -11,7 +11,8 @@ from bot.core.delivery import RETRY_KEY_HOLDS, Due, End, Send, Wait, after_failu
 from bot.core.pacing import LONGEST_WAIT_SECONDS, Lane, Rate, backoff_seconds, is_blocked, take_slots
 from bot.core.reminders import CATCH_UP_LIMIT, TRANSITIONS, Planned, is_quiet, plan, quiet_ends, settle
 from bot.core.values import Address
-from intents.faq import Faq, QuietHours
+from intents.faq import Faq
+from intents.faq.shape import QuietHours
 from tests.outbox_fakes import DAY_0, all_urgent, at
 
 NIGHT = QuietHours(start="21:00", end="08:00")

@@ -91,7 +91,7 @@ def test_a_mistyped_denial_denies() -> None:
 
 def test_a_word_of_the_staff_is_no_slip() -> None:
     assert mended("smiel") == "smile"
-    assert Speller(Usage(COUNTED, {}), staff=["smiel"]).mend("smiel")[0] == "smiel"
+    assert Speller(Usage(COUNTED, {})).knowing(["smiel"]).mend("smiel")[0] == "smiel"
 
 
 def test_what_was_mended_is_told() -> None:

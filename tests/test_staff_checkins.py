@@ -16,7 +16,7 @@ from bot.store.figures import Week
 from intents.faq import Faq
 from intents.short_answers import ANSWERS
 from tests.helpers import NOW
-from tests.staff_site import Browser, Clinic, Reader, open_clinic
+from tests.staff_site import Browser, Clinic, Reader, open_clinic, page_of
 
 DATE = dt.date(2026, 11, 9)  # NOW is its day 14
 ANNA = Patient(Address("line", "U1"), 1, "ja", consent_at=NOW, procedure_date=DATE)
@@ -123,9 +123,7 @@ async def clinic(tmp_path: Path, faq: Faq) -> AsyncIterator[Clinic]:
 
 
 async def test_the_patients_page_draws_the_check_ins_and_says_the_same_in_words(clinic: Clinic) -> None:
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/patients/1")
+    page = await page_of(clinic, "care", "/staff/patients/1")
 
     svg = ET.fromstring(page[page.index("<svg viewBox") : page.index("</svg>") + 6])
     assert svg.get("role") == "img"
@@ -141,9 +139,7 @@ async def test_the_patients_page_draws_the_check_ins_and_says_the_same_in_words(
 
 async def test_a_patient_without_answers_has_no_picture(clinic: Clinic) -> None:
     clinic.store.give_consent(Address("line", "U2"), NOW, "en")
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/patients/2")
+    page = await page_of(clinic, "care", "/staff/patients/2")
 
     assert "<svg" not in page
     assert "Check-ins" not in page
@@ -153,9 +149,7 @@ async def test_the_alert_card_and_the_conversation_show_the_last_check_ins(clini
     line = "Check-ins: day 1 pain 4–6 · day 3 swelling better · day 7 pain 4–6 · day 14 pain 0"
 
     await clinic.staff.alert(ANNA, OpenAlert("check_in", "call", None, "How are you? – 4–6"), (), NOW)
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/threads/1")
+    page = await page_of(clinic, "care", "/staff/threads/1")
 
     card = clinic.room.card.text
     assert card.startswith("🟠 CALL · check-in outside the usual course · #1")

@@ -13,7 +13,7 @@ from bot.store.deliveries import Claims, End, Result
 from bot.store.watch import Listed
 from intents.faq import Faq
 from tests.helpers import NOW
-from tests.staff_site import Browser, Clinic, Reader, open_clinic
+from tests.staff_site import Clinic, Reader, open_clinic, page_of
 
 DUE = NOW - dt.timedelta(hours=30)
 DATE = (NOW - dt.timedelta(days=1)).date()
@@ -54,9 +54,7 @@ def test_an_outage_is_a_line_not_one_for_each_patient() -> None:
 async def test_what_was_left_out_is_shown_with_its_reason_and_its_patients(clinic: Clinic) -> None:
     leave_out(clinic, 5)
 
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/deliveries")
+    page = await page_of(clinic, "care", "/staff/deliveries")
 
     left_out = page[page.index("<h2>Left out</h2>") :]
     assert "<summary>5 patients</summary>" in left_out
@@ -72,9 +70,7 @@ async def test_an_alert_that_nobody_closes_is_on_the_page(clinic: Clinic, hours:
     clinic.store.thread_of(anna, opened_at)
     clinic.store.open_alert(anna, None, "person", "call", None, "please call me", opened_at)
 
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/deliveries")
+    page = await page_of(clinic, "care", "/staff/deliveries")
 
     assert ("Alerts open for more than a day" in page) is shown
     assert ('href="/staff/threads/1"' in page) is shown
@@ -83,9 +79,7 @@ async def test_an_alert_that_nobody_closes_is_on_the_page(clinic: Clinic, hours:
 
 
 async def test_nothing_to_look_at_is_said(clinic: Clinic) -> None:
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/deliveries")
+    page = await page_of(clinic, "care", "/staff/deliveries")
 
     assert "Nothing in the last 30 days needs a look." in page
     assert "Left out" not in page

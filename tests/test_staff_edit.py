@@ -60,6 +60,19 @@ async def test_what_was_changed_is_live_and_stands_in_the_audit_trail(
     assert (line.who, line.subject, line.detail) == ("Eda", "swelling", "en: answer, reviewed")
 
 
+async def test_invisible_line_breaks_that_were_pasted_become_ordinary_ones(
+    clinic: Clinic, editor: Browser
+) -> None:
+    form = await opened(editor)
+    pasted = {"label": "Swelling\u2028now", "answer": "One.\u2028Two.\u2029Three.\x85Four."}
+    status, _ = await save(editor, form | pasted)
+
+    entry = clinic.live.current.faq.entries["swelling"]
+    assert status == 303
+    assert (entry.label["en"], entry.answer["en"]) == ("Swelling now", "One.\nTwo.\nThree.\nFour.")
+    assert load(on_disk(clinic)).entries["swelling"].answer["en"] == entry.answer["en"]
+
+
 async def test_the_second_of_two_editors_is_told_and_keeps_their_words(
     clinic: Clinic, editor: Browser
 ) -> None:

@@ -14,7 +14,7 @@ from bot.staff.entryfields import DayWindow, set_field, set_windows
 from bot.staff.faqfile import EditRefused
 from intents.faq import Faq, FaqProblems, load
 from tests.small_faq import small_text
-from tests.staff_site import Browser, Clinic, Reader, open_clinic
+from tests.staff_site import Browser, Clinic, Reader, open_clinic, page_of
 from tests.test_faqfile import LANGUAGES, differing
 
 pytestmark = pytest.mark.slow  # each edit reads the file four times
@@ -264,9 +264,7 @@ async def test_what_was_typed_stays_when_somebody_else_was_first(clinic: Clinic,
 
 
 async def test_who_may_not_edit_sees_the_windows_and_no_form_for_them(clinic: Clinic) -> None:
-    async with Browser(clinic) as nurse:
-        await nurse.log_in("care")
-        _, page = await nurse.get("/staff/faq/swelling?lang=en")
+    page = await page_of(clinic, "care", "/staff/faq/swelling?lang=en")
 
     assert "Day 0 to 3" in page
     assert 'name="w0_first"' not in page

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -357,24 +356,19 @@ async def test_polling_survives_what_the_network_does(person: TelegramPerson) ->
 
 
 async def test_no_token_and_no_word_of_a_patient_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
     logs.set_up("DEBUG")
-    try:
-        async with channel_fakes.telegram_polling() as person:
-            person.server.faults += [{"method": "getUpdates", "kind": kind} for kind in ("json", 500)]
-            await person.say("secretword one")
-            await person.server.update(message={"text": "secretword two", "chat": 1})
-            await person.inbox.first(1, seconds=30)
-            for fault in ("odd_answer", "lost_answer", "refused", "server_error"):
-                person.fail(fault)
-                with pytest.raises(SendFailed):
-                    await person.channel.send(person.address, Message("secretword three"))
-            await person.unplug()
+    async with channel_fakes.telegram_polling() as person:
+        person.server.faults += [{"method": "getUpdates", "kind": kind} for kind in ("json", 500)]
+        await person.say("secretword one")
+        await person.server.update(message={"text": "secretword two", "chat": 1})
+        await person.inbox.first(1, seconds=30)
+        for fault in ("odd_answer", "lost_answer", "refused", "server_error"):
+            person.fail(fault)
             with pytest.raises(SendFailed):
-                await person.channel.send(person.address, Message("secretword four"))
-    finally:
-        root.handlers[:], root.level = before, level
+                await person.channel.send(person.address, Message("secretword three"))
+        await person.unplug()
+        with pytest.raises(SendFailed):
+            await person.channel.send(person.address, Message("secretword four"))
 
     out, err = capfd.readouterr()
     assert "update_refused" in out + err

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from intents import match, triage
 from intents.evaluate import FIGURES, Report, evaluate, read_labelled
+from intents.evidence import Evidence
 from intents.faq import load
 from intents.keyboard import from_english_layout
 from intents.text import fold, normalise
@@ -109,7 +110,7 @@ def test_odd_messages_are_understood_as_nothing_without_an_error(
 
 def test_a_gate_that_errs_counts_as_possible_danger(understander: Understander) -> None:
     class Broken(match.Matcher):
-        def evidence(self, text: object) -> match.Evidence:
+        def evidence(self, text: object) -> Evidence:
             raise RuntimeError("the matcher is broken")
 
     broken = Understander(understander.faq, understander.brain, Broken.__new__(Broken))
@@ -167,8 +168,8 @@ def test_korean_typed_on_an_english_keyboard_is_read() -> None:
     assert from_english_layout("can i drink tonight") is None
 
 
-def evidence(text: str, **signs: float) -> match.Evidence:
-    return match.Evidence((), signs, {}, {}, 0.0, sum(signs.values()), 1.0, 0.0, "", mended=fold(text))
+def evidence(text: str, **signs: float) -> Evidence:
+    return Evidence((), signs, {}, {}, 0.0, sum(signs.values()), 1.0, 0.0, "", mended=fold(text))
 
 
 def judge(text: str, **signs: float) -> str | None:

@@ -25,7 +25,7 @@ from bot.store.pictures import PICTURES_KEPT
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.channel_fakes import Kept
-from tests.databases import KEY
+from tests.databases import ready_store
 from tests.fakes import Clock, FakeChannel
 from tests.scene import ANNA, BEN, BrokenStore, Scene
 from tests.staff_fakes import STAFF, FakeRoom
@@ -99,8 +99,7 @@ class Process:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/s.db", KEY)
-    opened.upgrade()
+    opened = ready_store(tmp_path / "s.db")
     yield opened
     opened.close()
 

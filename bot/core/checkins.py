@@ -24,7 +24,8 @@ from bot.core.values import (
     OpenAlert,
 )
 from bot.core.wording import Wording
-from intents.faq import CheckIn, Faq, Step
+from intents.faq import Faq, Step
+from intents.faq.shape import CheckIn
 from intents.short_answers import ANSWERS, read_answer
 from intents.text import fold
 

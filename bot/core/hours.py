@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import get_day_names
 
-from intents.faq import Clinic, Weekday
+from intents.faq.shape import Clinic, Weekday
 
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

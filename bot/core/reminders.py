@@ -7,7 +7,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.core.recovery import at_local, local_date
-from intents.faq import QuietHours, Step
+from intents.faq import Step
+from intents.faq.shape import QuietHours
 
 State = Literal["pending", "sending", "sent", "failed", "missed", "cancelled", "held"]
 

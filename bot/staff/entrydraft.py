@@ -101,10 +101,10 @@ class Draft:
         texts = {code: _block(form.get(f"new_text_{code}", "")) for code in codes}
         label, answer, questions = (_block(form.get(name, "")) for name in WORDS)
         return Draft(
-            label,
+            _line(label),
             answer,
             questions,
-            form.get("reviewed_by", "").strip()[:100],
+            _line(form.get("reviewed_by", ""))[:100],
             form.get("reviewed_on", "").strip(),
             About.typed(form, entry, faq),
             _windows(form, language) if form.get("windows") else Draft.of(entry, language).windows,
@@ -183,6 +183,10 @@ def _review_day(typed: str, today: dt.date) -> str:
     if day > today:
         raise EditRefused("The day of the review has not come yet")
     return day.isoformat()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines()).strip()
 
 
 def _block(text: str) -> str:

@@ -14,7 +14,8 @@ from bot.staff.faqfile import EditRefused
 from bot.staff.newentry import ID_LENGTH, LABEL_LENGTH, NewEntry
 from bot.staff.site import Visit
 from bot.staff.unanswered_pages import CHANGES, QUESTION_LENGTH, ids_of
-from intents.faq import ANSWER_LENGTH, URGENCIES, FaqProblems, load
+from intents.faq import URGENCIES, FaqProblems, load
+from intents.faq.shape import ANSWER_LENGTH
 from intents.languages import LANGUAGES
 
 WORDINGS = 8  # of one group, taken over into the form

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.staff import faqfile
-from intents.faq import LABEL_LENGTH, URGENCIES, Faq
+from intents.faq import URGENCIES, Faq
+from intents.faq.shape import LABEL_LENGTH
 from intents.languages import LANGUAGES
 
 ID_LENGTH = 32  # so that every button that names the entry stays within what the messengers carry

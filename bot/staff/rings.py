@@ -3,7 +3,7 @@
 import datetime as dt
 
 from bot.core.hours import next_person, person_there
-from intents.faq import Clinic
+from intents.faq.shape import Clinic
 
 # How soon an unread alert is told again stands in faq.yaml (clinic.answer_within). A danger sign does not wait for
 # opening hours; a wish to speak with a person does, for the patient was told when somebody is there.

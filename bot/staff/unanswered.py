@@ -14,7 +14,7 @@ from intents.understand import Understander
 
 ALIKE = 0.4  # cosine from which two questions count as one; by eye on the labelled out-of-scope lines
 TOUCHED = (
-    0.3  # well below the likeness from which a phrasing of staff says anything (intents.match.STAFF_FLOOR)
+    0.3  # well below the likeness from which a phrasing of staff says anything (intents.likeness.STAFF_FLOOR)
 )
 SUGGESTED = 3
 THIS = "this question"  # origin of the phrasings that are to be added

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.peers.bot_api_spec import Spec
+from tests.peers.loopback import Loopback
 
 SPEC = Path(__file__).parent.parent / "specs" / "telegram" / "api.json"
 TOKEN = "987654:TEST-token_of-a-bot-that-is-none-00"
@@ -36,7 +37,7 @@ def spec() -> Spec:
     return _shared_spec[0]
 
 
-class BotApiServer:
+class BotApiServer(Loopback):
     """`async with BotApiServer() as telegram:`; the bot's api_url is `telegram.url`."""
 
     def __init__(self) -> None:
@@ -60,18 +61,9 @@ class BotApiServer:
         self._ids, self._updates = itertools.count(1), itertools.count(5000)
         self._names = defaultdict(lambda: "en")
 
-    async def __aenter__(self) -> "BotApiServer":
-        app = web.Application()
-        app.router.add_route("*", "/bot{token}/{method}", self._call)
-        app.router.add_get("/file/bot{token}/{path:.+}", self._file)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def routes(self, router: web.UrlDispatcher) -> None:
+        router.add_route("*", "/bot{token}/{method}", self._call)
+        router.add_get("/file/bot{token}/{path:.+}", self._file)
 
     # --- what people do
 

@@ -18,6 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.peers import line_spec
+from tests.peers.loopback import Loopback
 
 TOKEN = "line-channel-access-token-for-tests-000000"
 SECRET = "line-channel-secret"
@@ -26,7 +27,7 @@ USER = "U" + "1" * 32
 Webhook = Callable[[bytes, Mapping[str, str]], Awaitable[int]]
 
 
-class LinePlatform:
+class LinePlatform(Loopback):
     """`async with LinePlatform() as line:`; the bot's api_url is `line.url`."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -47,17 +48,8 @@ class LinePlatform:
         self.changed = asyncio.Condition()
         self._now, self._ids = now, itertools.count(1)
 
-    async def __aenter__(self) -> "LinePlatform":
-        app = web.Application()
-        app.router.add_route("*", "/{rest:.*}", self._call)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+    def routes(self, router: web.UrlDispatcher) -> None:
+        router.add_route("*", "/{rest:.*}", self._call)
 
     # --- what people do
 
