@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bot import commands, logs
 from bot.config import ConfigError, Settings, load_settings
-from intents.faq import Faq, FaqProblems, load, schema
+from intents.faq import THREAD_LIFT, Faq, FaqProblems, load, schema
 from intents.understand import Understander
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ def zone_of(tz: str | None, faq: Faq) -> str:
     if tz and tz not in zoneinfo.available_timezones():
         raise fail(f'"{tz}" is no time zone; write one such as Asia/Tokyo', 2)
     return tz or faq.clinic.timezone
+
+
+def kind_of(kind: str, faq: Faq) -> str:
+    if kind not in faq.procedures:
+        raise fail(f'"{kind}" is no kind of procedure here; allowed: {", ".join(faq.procedures)}', 2)
+    return kind
 
 
 @cli.command()
@@ -333,6 +339,7 @@ def reminders_preview(
     lang: Annotated[str, typer.Option(help="en, ja, ko, zh or zh-Hant")] = "en",
     tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
     detail: Annotated[bool, typer.Option(help="Health details in the first line")] = False,
+    kind: Annotated[str, typer.Option(help="Kind of procedure, of faq.yaml")] = THREAD_LIFT,
 ) -> None:
     """The whole journey of one patient: every push with its local time and text."""
     faq = read_faq(settings().faq)
@@ -343,7 +350,7 @@ def reminders_preview(
     if lang.partition("-")[0] not in faq.languages:
         raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
     out = Console(highlight=False)
-    for local, step, text in commands.preview(faq, day, lang, zone_of(tz, faq), detail):
+    for local, step, text in commands.preview(faq, day, lang, zone_of(tz, faq), detail, kind_of(kind, faq)):
         out.print(f"{local:%Y-%m-%d %H:%M %Z}  {step}", style="bold", markup=False)
         out.print("  " + text.replace("\n", "\n  ") + "\n", markup=False)
 
@@ -352,6 +359,7 @@ def reminders_preview(
 def enrol(
     date: Annotated[str, typer.Option(help="Procedure date, YYYY-MM-DD")],
     procedure: Annotated[str | None, typer.Option(help="The clinic's name for it, for staff only")] = None,
+    kind: Annotated[str, typer.Option(help="Kind of procedure, of faq.yaml")] = THREAD_LIFT,
     lang: Annotated[str | None, typer.Option(help="en, ja, ko, zh or zh-Hant")] = None,
     tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
     days_valid: Annotated[int, typer.Option(help="Days until the link is void")] = 14,
@@ -368,6 +376,7 @@ def enrol(
     now = dt.datetime.now(dt.UTC)
     if lang and lang.partition("-")[0] not in faq.languages:
         raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
+    kind_of(kind, faq)
     zone = zone_of(tz, faq) if tz else None
     try:
         day = links.check(date, days_valid, local_date(now, zone or faq.clinic.timezone))
@@ -375,7 +384,7 @@ def enrol(
         names = asyncio.run(links.ask_names(config, bot, line_id))
         with open_store(config) as store:
             payload = links.invite(
-                store, day, now, days_valid, language=lang, timezone=zone, procedure=procedure
+                store, day, now, days_valid, language=lang, timezone=zone, procedure=procedure, kind=kind
             )
         for link in links.links(names, payload):
             typer.echo(f"{link.platform}: {link.url}\n")

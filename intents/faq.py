@@ -34,6 +34,8 @@ LABEL_LENGTH = 20  # LINE cuts a quick reply's label here
 ANSWER_LENGTH = 1500
 ASKING_ID_LENGTH = 20  # of a step with a check-in: its buttons carry the id, and have 48 bytes
 TEXT_LENGTH = 3000
+THREAD_LIFT = "thread_lift"  # the kind of procedure that everybody has who is enrolled without naming one
+KIND_LENGTH = 24  # of a kind of procedure: the buttons that ask which one carry it
 
 _QUOTE_ME = {
     "bool": "true or false",
@@ -195,9 +197,13 @@ class CheckIn(Strict):
 
 
 class Step(Strict):
-    """One reminder: `day` after the procedure (day 0 is its day), `at` local time."""
+    """One reminder: `day` after the procedure (day 0 is its day), `at` local time.
+
+    `only_for`: the kinds of procedure that it belongs to; empty: to every kind.
+    """
 
     id: Id
+    only_for: list[Id] = []
     day: Whole
     at: Clock
     urgent: Flag = False
@@ -213,7 +219,10 @@ class QuietHours(Strict):
 
 
 class Reminders(Strict):
+    """`procedures`: the kinds that the clinic does, with the names that patients read; none: thread lifts only."""
+
     quiet_hours: QuietHours
+    procedures: dict[Id, Label] = {}
     steps: Annotated[list[Step], Field(min_length=1)]
 
 
@@ -260,6 +269,20 @@ class Faq:
     @cached_property
     def steps(self) -> dict[str, Step]:
         return {step.id: step for step in self.file.reminders.steps}
+
+    @property
+    def procedures(self) -> list[str]:
+        """The kinds of procedure that a patient may have."""
+        return list(self.file.reminders.procedures) or [THREAD_LIFT]
+
+    def steps_of(self, kind: str) -> list[Step]:
+        """The plan of a procedure of this kind; one that has left the file keeps what belongs to every kind."""
+        return [step for step in self.file.reminders.steps if not step.only_for or kind in step.only_for]
+
+    def procedure_name(self, kind: str, language: str) -> str:
+        """The name of a kind of procedure for patients and staff; its id where the file has none (any more)."""
+        texts = self.file.reminders.procedures.get(kind)
+        return self.say(texts, language) if texts else kind.replace("_", " ")
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column (from 1) of `path`, or of its nearest parent that stands in the file."""
@@ -539,7 +562,26 @@ def _check_ins(file: FaqFile, document: Document) -> Iterator[Problem]:
             )
 
 
-_RULES = (_every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic, _check_ins)
+def _procedures(file: FaqFile, document: Document) -> Iterator[Problem]:
+    kinds = list(file.reminders.procedures) or [THREAD_LIFT]
+    at = document.place(("reminders", "procedures"))
+    if THREAD_LIFT not in kinds:
+        yield Problem(
+            *at, f"reminders.procedures: {THREAD_LIFT} is missing; patients enrolled so far have it"
+        )
+    for kind in kinds:
+        if len(kind) > KIND_LENGTH:
+            yield Problem(*at, f'reminders.procedures: "{kind}" has more than {KIND_LENGTH} characters')
+    for i, step in enumerate(file.reminders.steps):
+        for j, name in enumerate(step.only_for):
+            if name not in kinds:
+                here = document.place(("reminders", "steps", i, "only_for", j))
+                yield Problem(*here, f'{step.id}.only_for: "{name}" is not known{_closest(name, kinds)}')
+
+
+_RULES = (
+    _every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic, _check_ins, _procedures,
+)  # fmt: skip
 
 __all__ = [
     "DEFAULT_LANGUAGE",

@@ -154,8 +154,9 @@ class Conversing:
         understander: Understander,
     ) -> tuple[Context, Decision]:
         channel = self._channels[event.address.channel]
-        context = context_of(session, known, channel, self._staff.reachable, self._clock())
-        return context, decide(event, meaning, context, understander.faq)
+        faq = understander.faq
+        context = context_of(session, known, channel, self._staff.reachable, faq, self._clock())
+        return context, decide(event, meaning, context, faq)
 
     # --- apply
 

@@ -29,6 +29,7 @@ class NewPatient:
     timezone: str | None
     date: dt.date
     planned: list[Planned]
+    kind: str = MAIN  # of procedure
 
 
 class Bulk(Watch):
@@ -43,12 +44,21 @@ class Bulk(Watch):
         """
         with self.write() as db:
             known = self._known(db, people)
-            new = [person for person in people if self.mac(person.address) not in known]
-            self._add(db, new, now)
+            new: list[NewPatient] = []
+            others: list[tuple[bytes, NewPatient]] = []  # of whom is known already, or has a line before this
+            seen = set(known)
             for person in people:
-                patient_id = known.get(self.mac(person.address))
-                if patient_id is not None:
-                    self._set_date(db, patient_id, person.date, person.planned, now, MAIN)
+                mac = self.mac(person.address)
+                if mac in seen:
+                    others.append((mac, person))
+                else:
+                    new.append(person)
+                seen.add(mac)
+            self._add(db, new, now)
+            if len(known) < len(others):
+                known = self._known(db, [person for _, person in others])
+            for mac, person in others:
+                self._set_date(db, known[mac], person.date, person.planned, now, person.kind)
             for name, value in (bookmark or {}).items():
                 self.put_meta(db, name, value)
             return len(new)
@@ -89,7 +99,7 @@ class Bulk(Watch):
             procedures,
             ("id", "patient_id", "kind", "date"),
             (
-                (id, owner, MAIN, p.date.isoformat())
+                (id, owner, p.kind, p.date.isoformat())
                 for id, owner, p in zip(procedure_ids, patient_ids, people, strict=True)
             ),
         )
