@@ -9,7 +9,7 @@ from bot.core.conversation import decide
 from bot.core.reminders import plan
 from bot.core.values import Address, Context, Incoming, Patient
 from bot.core.wording import Wording
-from intents.faq import URGENCIES, Faq, Step
+from intents.faq import THREAD_LIFT, URGENCIES, Faq, Step
 from intents.languages import LANGUAGES
 from intents.understand import Understander
 
@@ -47,13 +47,13 @@ def ask(
 
 
 def preview(
-    faq: Faq, date: dt.date, language: str, timezone: str, detail: bool = False
+    faq: Faq, date: dt.date, language: str, timezone: str, detail: bool = False, kind: str = THREAD_LIFT
 ) -> Iterator[tuple[dt.datetime, str, str]]:
     """Every push of one journey: (local time, step id, text)."""
     zone = ZoneInfo(timezone)
     code, _, script = language.partition("-")
     words = Wording(faq, code, script == "Hant")
-    for planned in plan(faq.file.reminders.steps, date, timezone):
+    for planned in plan(faq.steps_of(kind), date, timezone):
         step = faq.steps[planned.step_id]
         yield planned.due_at.astimezone(zone), step.id, _as_sent(step, words, detail, date)
 

@@ -1,6 +1,7 @@
 """Patients from a CSV file: every fault with its line before anything is kept, and resumable when it was interrupted.
 
-Columns: channel, chat, procedure_date, consent_date, and if wanted language (zh-Hant for Traditional) and timezone.
+Columns: channel, chat, procedure_date, consent_date, and if wanted language (zh-Hant for Traditional), timezone and
+procedure (a kind of faq.yaml's reminders.procedures). Who has several procedures has a line for each.
 """
 
 import csv
@@ -19,10 +20,10 @@ from bot.core.reminders import Planned, plan
 from bot.core.values import Address
 from bot.store.bulk import NewPatient
 from bot.store.store import Store
-from intents.faq import Faq
+from intents.faq import THREAD_LIFT, Faq
 
 REQUIRED = ("channel", "chat", "procedure_date", "consent_date")
-OPTIONAL = ("language", "timezone")
+OPTIONAL = ("language", "timezone", "procedure")
 CHANNELS = ("telegram", "line")
 PAGE = 1_000
 LONGEST_CHAT = 64
@@ -53,6 +54,7 @@ class _Line:
     language: str | None
     traditional: bool
     timezone: str | None
+    kind: str
 
 
 def import_patients(
@@ -67,7 +69,7 @@ def import_patients(
     total = _check(text, faq, now)
     mark = f"import:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     done, new = int(store.get_meta(mark) or 0), 0
-    planned = lru_cache(maxsize=4096)(lambda date, zone: plan(faq.file.reminders.steps, date, zone))
+    planned = lru_cache(maxsize=4096)(lambda kind, date, zone: plan(faq.steps_of(kind), date, zone))
     page: list[NewPatient] = []
     if progress and done:
         progress(done, total)
@@ -84,7 +86,7 @@ def import_patients(
     return Imported(new, total)
 
 
-def _person(line: _Line, faq: Faq, planned: Callable[[dt.date, str], list[Planned]]) -> NewPatient:
+def _person(line: _Line, faq: Faq, planned: Callable[[str, dt.date, str], list[Planned]]) -> NewPatient:
     zone = line.timezone or faq.clinic.timezone
     return NewPatient(
         address=Address(line.channel, line.chat),
@@ -93,7 +95,8 @@ def _person(line: _Line, faq: Faq, planned: Callable[[dt.date, str], list[Planne
         traditional=line.traditional,
         timezone=line.timezone,
         date=line.date,
-        planned=planned(line.date, zone),
+        planned=planned(line.kind, line.date, zone),
+        kind=line.kind,
     )
 
 
@@ -133,14 +136,15 @@ def _lines(text: str, faq: Faq, now: dt.datetime, problems: list[str]) -> Iterat
         problems.append(f"line 1: {'; '.join(wrong)}; allowed: {', '.join(REQUIRED + OPTIONAL)}")
         return
     reader.fieldnames = names
-    seen: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str, str], int] = {}
     try:
         for row in reader:
             line = _line(row, faq, now, problems, reader.line_num)
             if line is not None:
-                before = seen.setdefault((line.channel, line.chat), reader.line_num)
+                before = seen.setdefault((line.channel, line.chat, line.kind), reader.line_num)
                 if before != reader.line_num:
-                    problems.append(f"line {reader.line_num}: the same chat as in line {before}")
+                    same = f"line {reader.line_num}: the same chat as in line {before}"
+                    problems.append(f"{same}; a line for each procedure of a patient names its kind")
                 yield line
     except csv.Error as err:
         problems.append(f"line {reader.line_num}: {err}")
@@ -162,6 +166,9 @@ def _line(row: dict[str, str], faq: Faq, now: dt.datetime, problems: list[str], 
         wrong.append(f'language: came "{code[:20]}"; allowed: {", ".join(faq.languages)}')
     if zone and zone not in _zones():
         wrong.append(f'timezone: came "{zone[:40]}"; write one such as Asia/Tokyo')
+    kind = cell.get("procedure", "") or THREAD_LIFT
+    if kind not in faq.procedures:
+        wrong.append(f'procedure: came "{kind[:20]}"; allowed: {", ".join(faq.procedures)}')
     today = local_date(now, zone if zone in _zones() else faq.clinic.timezone)
     date = _date(cell, "procedure_date", wrong)
     consent = _date(cell, "consent_date", wrong)
@@ -176,7 +183,8 @@ def _line(row: dict[str, str], faq: Faq, now: dt.datetime, problems: list[str], 
     problems += [f"line {number}: {text}" for text in wrong]
     if wrong or date is None or consent is None:
         return None
-    return _Line(cell["channel"], cell["chat"], date, consent, code or None, script == "Hant", zone or None)
+    traditional = script == "Hant"
+    return _Line(cell["channel"], cell["chat"], date, consent, code or None, traditional, zone or None, kind)
 
 
 def _date(cell: dict[str, str], name: str, wrong: list[str]) -> dt.date | None:

@@ -15,6 +15,7 @@ from bot.config import Settings
 from bot.core import enrol
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS
 from bot.store.store import Store
+from intents.faq import THREAD_LIFT
 
 LONGEST_DAYS = 90  # that a link may live
 PICTURES = (".png", ".svg")
@@ -132,6 +133,7 @@ def invite(
     language: str | None = None,
     timezone: str | None = None,
     procedure: str | None = None,
+    kind: str = THREAD_LIFT,
 ) -> str:
     """Keep an invitation; returns its payload. `language` as the commands take it: en, ja, ko, zh, zh-Hant."""
     code, _, script = (language or "").partition("-")
@@ -143,4 +145,5 @@ def invite(
         traditional=script == "Hant",
         timezone=timezone,
         procedure=procedure,
+        kind=kind,
     )

@@ -9,6 +9,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # procedure date
     "ask_date": (), "date_saved": ("date", "day"), "date_saved_future": ("date",), "date_not_understood": (),
     "date_impossible": ("text",), "date_too_old": ("date",), "date_too_far": ("date",), "date_ambiguous": (),
+    "date_which": ("date",), "procedure_item": ("name", "date"), "reminders_item_of": ("name", "item"),
     # reminders
     "reminders_none": (), "reminders_header": (), "reminders_item": ("date", "time", "headline"),
     "reminders_paused": (), "reminders_resumed": (), "reminders_stopped": (), "reminders_detail_on": (),

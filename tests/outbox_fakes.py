@@ -11,7 +11,7 @@ from bot.core.values import Address, Message
 from bot.outbox import Outbox
 from bot.store.bulk import NewPatient
 from bot.store.store import Store
-from intents.faq import Faq
+from intents.faq import THREAD_LIFT, Faq
 
 DAY_0 = dt.date(2026, 11, 16)
 
@@ -129,9 +129,9 @@ class Clinic:
         for first in range(0, len(people), 1000):
             self.store.add_patients(people[first : first + 1000], self.now)
 
-    def set_date(self, patient_id: int, date: dt.date) -> None:
-        planned = plan(self.faq.file.reminders.steps, date, self.faq.clinic.timezone)
-        self.store.set_procedure_date(patient_id, date, planned, self.now)
+    def set_date(self, patient_id: int, date: dt.date, kind: str = THREAD_LIFT) -> None:
+        planned = plan(self.faq.steps_of(kind), date, self.faq.clinic.timezone)
+        self.store.set_procedure_date(patient_id, date, planned, self.now, kind)
 
     async def tick(self, now: dt.datetime | None = None) -> int:
         self.now = now or self.now

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.channels.line import LineChannel
+from bot.channels.persist import TRIES
 from bot.channels.port import SendFailed
 from bot.core.reminders import plan
 from bot.core.values import Address, Message
@@ -195,6 +196,35 @@ async def test_a_reminder_that_the_platform_refuses_does_not_cost_the_answer(sce
     assert scene.states()["day_1"] == "sent"  # as a push
 
 
+async def test_while_the_platform_is_away_the_reminder_goes_back_to_its_own_way(scene: RideScene) -> None:
+    scene.free.failures = [SendFailed("unreachable")] * TRIES
+
+    await scene.writes("swollen")
+
+    assert (len(scene.free.texts), scene.free.riders) == (1, [])  # the answer, later and alone
+    assert scene.states()["day_1"] == "pending"
+
+
+async def test_answers_lost_twice_are_settled_by_the_token_while_it_is_fresh(scene: RideScene) -> None:
+    scene.free.failures = [SendFailed("unknown_outcome", sent="unknown")] * 2
+
+    await scene.writes("swollen")
+
+    assert len(scene.free.riders) == 1
+    assert scene.states()["day_1"] == "sent"
+
+
+async def test_when_nobody_can_tell_it_is_given_up_and_listed(scene: RideScene) -> None:
+    scene.free.failures = [SendFailed("unknown_outcome", sent="unknown")] * 4
+
+    await scene.writes("swollen")
+    await scene.outbox.tick()
+
+    assert (len(scene.free.texts), scene.free.riders) == (1, [])
+    assert scene.states()["day_1"] == "failed"
+    assert [(row.step_id, row.doubtful) for row in scene.real.trouble(at(0, 0))] == [("day_1", True)]
+
+
 async def test_a_blocked_patient_keeps_the_reminder_unsent(scene: RideScene) -> None:
     scene.free.failures = [SendFailed("blocked", permanent=True)]
 
@@ -250,15 +280,16 @@ async def test_died_before_the_reply_the_next_start_takes_it_along(scene: RideSc
     assert scene.states()["day_1"] == "sent"
 
 
-async def test_died_and_away_for_long_it_goes_out_once_more_and_is_listed(scene: RideScene) -> None:
+async def test_died_and_away_for_long_it_never_comes_twice_and_staff_decide(scene: RideScene) -> None:
     await died_after_the_reply(scene)
 
     scene.clock.forward(minutes=10)
     await scene.outbox.tick()
     await scene.outbox.tick()
 
-    assert len(scene.free.texts) == 1
+    assert scene.free.texts == []
     assert [row.step_id for row in scene.real.trouble(at(0, 0))] == ["day_1"]
+    assert scene.states()["day_1"] == "failed"
 
 
 async def test_an_event_handled_again_takes_along_nothing_new(scene: RideScene) -> None:

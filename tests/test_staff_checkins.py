@@ -30,7 +30,7 @@ def on(step: str, answer: str, day: int) -> CheckedIn:
 
 @pytest.fixture
 def course(faq: Faq) -> tuple[checkins.Entry, ...]:
-    return checkins.course([on(*item) for item in GIVEN], ANNA, faq)
+    return checkins.course([on(*item) for item in GIVEN], ANNA, faq, NOW)
 
 
 def test_staff_have_words_for_every_answer() -> None:
@@ -59,14 +59,14 @@ def test_days_are_counted_on_the_patients_calendar_from_the_date_as_it_is_now(fa
         replace(ANNA, procedure_date=DATE - dt.timedelta(days=1)),
     )
 
-    assert [checkins.course([late], patient, faq)[0].day for patient in patients] == [2, 1, 3]
+    assert [checkins.course([late], patient, faq, NOW)[0].day for patient in patients] == [2, 1, 3]
 
 
 def test_answers_from_before_a_newer_procedure_are_not_part_of_its_course(faq: Faq) -> None:
     newer = replace(ANNA, procedure_date=dt.date(2026, 11, 14))
 
-    assert [entry.day for entry in checkins.course([on(*item) for item in GIVEN], newer, faq)] == [2, 9]
-    assert checkins.course([on(*GIVEN[0])], replace(ANNA, procedure_date=None), faq) == ()
+    assert [entry.day for entry in checkins.course([on(*item) for item in GIVEN], newer, faq, NOW)] == [2, 9]
+    assert checkins.course([on(*GIVEN[0])], replace(ANNA, procedure_date=None), faq, NOW) == ()
 
 
 def test_the_picture_has_later_days_further_right_and_worse_answers_higher(
@@ -86,7 +86,7 @@ def test_the_picture_has_later_days_further_right_and_worse_answers_higher(
 
 
 def test_a_late_answer_widens_the_picture(faq: Faq) -> None:
-    drawn = checkins.chart(checkins.course([on("day_180", "none", 181)], ANNA, faq))
+    drawn = checkins.chart(checkins.course([on("day_180", "none", 181)], ANNA, faq, NOW))
 
     assert drawn
     assert [day for _, day in drawn.days][-1] == 180

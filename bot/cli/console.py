@@ -80,6 +80,12 @@ def zone_of(tz: str | None, faq: Faq) -> str:
     return tz or faq.clinic.timezone
 
 
+def kind_of(kind: str, faq: Faq) -> str:
+    if kind not in faq.procedures:
+        raise fail(f'"{kind}" is no kind of procedure here; allowed: {", ".join(faq.procedures)}', 2)
+    return kind
+
+
 def or_fail(call: Callable[[], Result]) -> Result:
     """What `call` returns; what a person can mend becomes a clear line."""
     try:

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from bot import commands
-from bot.cli.console import counting_bar, fail, open_store, read_faq, settings, zone_of
+from bot.cli.console import counting_bar, fail, kind_of, open_store, read_faq, settings, zone_of
+from intents.faq import THREAD_LIFT
 
 reminders_cli = typer.Typer(no_args_is_help=True, help="The reminder plan.")
 patients_cli = typer.Typer(no_args_is_help=True, help="Patients of the clinic.")
@@ -22,6 +23,7 @@ def reminders_preview(
     lang: Annotated[str, typer.Option(help="en, ja, ko, zh or zh-Hant")] = "en",
     tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
     detail: Annotated[bool, typer.Option(help="Health details in the first line")] = False,
+    kind: Annotated[str, typer.Option(help="Kind of procedure, of faq.yaml")] = THREAD_LIFT,
 ) -> None:
     """The whole journey of one patient: every push with its local time and text."""
     faq = read_faq(settings().faq)
@@ -32,7 +34,7 @@ def reminders_preview(
     if lang.partition("-")[0] not in faq.languages:
         raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
     out = Console(highlight=False)
-    for local, step, text in commands.preview(faq, day, lang, zone_of(tz, faq), detail):
+    for local, step, text in commands.preview(faq, day, lang, zone_of(tz, faq), detail, kind_of(kind, faq)):
         out.print(f"{local:%Y-%m-%d %H:%M %Z}  {step}", style="bold", markup=False)
         out.print("  " + text.replace("\n", "\n  ") + "\n", markup=False)
 
@@ -40,6 +42,7 @@ def reminders_preview(
 def enrol(
     date: Annotated[str, typer.Option(help="Procedure date, YYYY-MM-DD")],
     procedure: Annotated[str | None, typer.Option(help="The clinic's name for it, for staff only")] = None,
+    kind: Annotated[str, typer.Option(help="Kind of procedure, of faq.yaml")] = THREAD_LIFT,
     lang: Annotated[str | None, typer.Option(help="en, ja, ko, zh or zh-Hant")] = None,
     tz: Annotated[str | None, typer.Option(help="IANA time zone (default: the clinic's)")] = None,
     days_valid: Annotated[int, typer.Option(help="Days until the link is void")] = 14,
@@ -56,6 +59,7 @@ def enrol(
     now = dt.datetime.now(dt.UTC)
     if lang and lang.partition("-")[0] not in faq.languages:
         raise fail(f'--lang "{lang}" is not in the FAQ; allowed: {", ".join(faq.languages)}', 2)
+    kind_of(kind, faq)
     zone = zone_of(tz, faq) if tz else None
     try:
         day = links.check(date, days_valid, local_date(now, zone or faq.clinic.timezone))
@@ -63,7 +67,7 @@ def enrol(
         names = asyncio.run(links.ask_names(config, bot, line_id))
         with open_store(config) as store:
             payload = links.invite(
-                store, day, now, days_valid, language=lang, timezone=zone, procedure=procedure
+                store, day, now, days_valid, language=lang, timezone=zone, procedure=procedure, kind=kind
             )
         for link in links.links(names, payload):
             typer.echo(f"{link.platform}: {link.url}\n")

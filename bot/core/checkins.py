@@ -150,9 +150,10 @@ def since(given: Sequence[CheckedIn], date: dt.date, timezone: str) -> list[Chec
 
 
 def _kept(answered: Answered, context: Context) -> tuple[Effect, ...]:
-    """Kept where something is kept at all, and the question was about the procedure as it stands now."""
+    """Kept where something is kept at all, and the question was about a procedure as it stands now."""
     patient = context.patient
-    if patient.id is None or patient.procedure_date != answered.date:
+    dates = {patient.procedure_date, *(item.date for item in patient.procedures)}
+    if patient.id is None or answered.date not in dates:
         return ()
     return (KeepCheckIn(answered.step_id, answered.date, answered.answer),)
 

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, checkins, enrol, journey, pairing, rights, visits
+from bot.core import answers, checkins, enrol, journey, pairing, procedures, rights, visits
 from bot.core.actions import MENU, button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
 from bot.core.hours import is_open, next_opening, on_call_until
@@ -233,11 +233,12 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
         case "lang":
             return _language(argument, words, context)
         case "date" if argument:
+            day, _, kind = argument.partition(":")
             try:
-                reading = DateReading("found", (dt.date.fromisoformat(argument),))
+                reading = DateReading("found", (dt.date.fromisoformat(day),))
             except ValueError:
                 reading = DateReading("impossible")
-            return _date(reading, argument, words, context)
+            return _date(reading, day, words, context, kind)
         case "consent":
             return _consent(argument, words, context)
         case "delete" if argument:
@@ -335,7 +336,7 @@ def _ask_date(words: Wording, context: Context, event: Incoming) -> Decision:
     return _say(words("ask_date"), *buttons, outcome="ask_date", picker=picker)
 
 
-def _date(reading: DateReading, typed: str, words: Wording, context: Context) -> Decision:
+def _date(reading: DateReading, typed: str, words: Wording, context: Context, kind: str = "") -> Decision:
     if reading.kind == "impossible":
         return _say(
             words("date_impossible", text=typed[:60]),
@@ -367,11 +368,25 @@ def _date(reading: DateReading, typed: str, words: Wording, context: Context) ->
             button(words, "btn_privacy", "privacy"),
         )
         return _say(words.on_data("consent_ask"), *buttons, outcome="consent_ask")
+    meant = procedures.meant(context.patient, kind)
+    if meant is None:
+        return _which(date, words, context)
     return Decision(
         (_date_saved(date, days, words),),
-        (SetLanguage(words.language, words.traditional), SetProcedureDate(date)),
+        (SetLanguage(words.language, words.traditional), SetProcedureDate(date, meant)),
         "date",
     )
+
+
+def _which(date: dt.date, words: Wording, context: Context) -> Decision:
+    """Of two procedures, the patient says which one the date is for. The date is in the buttons: nothing waits in memory."""
+    buttons = (
+        Button(words.procedure(item.kind), f"date:{date}:{item.kind}") for item in context.patient.procedures
+    )
+    text = "\n".join(
+        (words("date_which", date=words.date(date)), *journey.procedure_lines(context.patient, words))
+    )
+    return _say(text, *buttons, outcome="date_which")
 
 
 def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
@@ -459,8 +474,7 @@ def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
     if patient.consent_at is None:
         return _say(words("my_data_none"), button(words, "btn_privacy", "privacy"), outcome="my_data")
     lines = [words("my_data"), words("my_data_line_language", language=LANGUAGES[words.language].name)]
-    if patient.procedure_date:
-        lines.append(words("my_data_line_date", date=words.date(patient.procedure_date)))
+    lines += journey.procedure_lines(patient, words)
     lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
     if context.check_ins:
         lines.append(words("my_data_line_check_ins", answers=checkins.listing(context, words)))

@@ -8,6 +8,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from bot.core.pacing import backoff_seconds
+from bot.core.procedures import gives_way
 from bot.core.recovery import local_date, recovery_day
 from bot.core.reminders import is_quiet, quiet_ends, too_late
 from bot.core.values import Address, RemindersState
@@ -48,6 +49,7 @@ class Due(NamedTuple):
     retry_key: str  # a UUID, the same over all tries
     answered: bool = False  # its check-in has an answer
     checked_in_at: dt.datetime | None = None  # when the patient last answered one
+    newer_on: dt.date | None = None  # the day of a newer procedure whose plan has this step too
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def decide(due: Due, faq: Faq, now: dt.datetime, saving: frozenset[str] = frozen
         return End("cancelled", "step_removed")
     if due.answered and due.attempts:  # it had arrived, although we never heard so
         return End("sent", "answered")
+    if due.newer_on and gives_way(due.newer_on, local_date(now, due.timezone or faq.clinic.timezone)):
+        return End("missed", "newer_procedure")
     if due.newer_due:
         return End("missed", "folded" if step.late.then == "fold" else "late")
     if too_late(due.expires_at, step.late.then, now):

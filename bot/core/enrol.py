@@ -92,7 +92,9 @@ def follow(
     if (context.patient.consent_at is None or context.patient.reminders != "on") and not agreed:
         return _ask(link.payload, date, words)
     return _welcome(
-        link, words, (Enrol(link.payload, date, words.language, words.traditional, link.timezone),)
+        link,
+        words,
+        (Enrol(link.payload, date, words.language, words.traditional, link.timezone, link.kind),),
     )
 
 

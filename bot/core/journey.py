@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from bot.core import checkins
 from bot.core.actions import button
 from bot.core.recovery import recovery_day
-from bot.core.values import Context, Message
+from bot.core.values import Context, Message, Patient
 from bot.core.wording import Wording
 from intents.faq import Step
 
@@ -50,7 +50,7 @@ def card(context: Context, words: Wording) -> Message:
     assert patient.procedure_date
     zone = patient.timezone or words.faq.clinic.timezone
     day = recovery_day(patient.procedure_date, context.now, zone)
-    lines = [words("my_data_line_date", date=words.date(patient.procedure_date))]
+    lines = procedure_lines(patient, words)
     if patient.reminders != "on":
         lines.append(words(f"reminders_{patient.reminders}"))
     elif coming := listing(context, words):
@@ -64,6 +64,18 @@ def card(context: Context, words: Wording) -> Message:
     return Message("\n".join(lines), buttons, heading=heading)
 
 
+def procedure_lines(patient: Patient, words: Wording) -> list[str]:
+    """The day of each procedure; by name where there are several."""
+    if len(patient.procedures) > 1:
+        return [
+            words("procedure_item", name=words.procedure(item.kind), date=words.date(item.date))
+            for item in patient.procedures
+        ]
+    if patient.procedure_date is None:
+        return []
+    return [words("my_data_line_date", date=words.date(patient.procedure_date))]
+
+
 def listing(context: Context, words: Wording) -> list[str]:
     """The next reminders, one line each, on the patient's clocks."""
     zone = ZoneInfo(context.patient.timezone or words.faq.clinic.timezone)
@@ -72,12 +84,13 @@ def listing(context: Context, words: Wording) -> list[str]:
         step = words.faq.steps.get(upcoming.step_id)
         if step:
             local = upcoming.due_at.astimezone(zone)
-            lines.append(
-                words(
-                    "reminders_item",
-                    date=words.short_date(local.date()),
-                    time=words.time(local),
-                    headline=words.text(step.headline),
-                )
+            item = words(
+                "reminders_item",
+                date=words.short_date(local.date()),
+                time=words.time(local),
+                headline=words.text(step.headline),
             )
+            if len(context.patient.procedures) > 1:
+                item = words("reminders_item_of", name=words.procedure(upcoming.kind), item=item)
+            lines.append(item)
     return lines

@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+from intents.faq import THREAD_LIFT
+
 Kind = Literal["text", "edited", "action", "photo", "voice", "sticker", "other", "joined", "left"]
 RemindersState = Literal["on", "paused", "stopped"]
 AlertKind = Literal["danger", "person", "failure", "appointment", "check_in"]
@@ -108,8 +110,20 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Procedure:
+    """One procedure of a patient; each has at most one of a kind (reminders.procedures of faq.yaml)."""
+
+    kind: str
+    date: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Patient:
-    """What is known about the person behind an address. Before consent only the session knows it, in memory."""
+    """What is known about the person behind an address. Before consent only the session knows it, in memory.
+
+    `procedures`: all that are known, in order of day. `procedure_date`: the day of the one that is spoken of at present,
+    see bot.core.procedures.as_of; the newest, where nobody has asked that.
+    """
 
     address: Address
     id: int | None = None  # None: nothing is kept
@@ -120,14 +134,16 @@ class Patient:
     procedure_date: dt.date | None = None
     reminders: RemindersState = "on"
     detail: bool = False  # health details on the lock screen
+    procedures: tuple[Procedure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A reminder that will go out: when (UTC) and which step."""
+    """A reminder that will go out: when (UTC), which step, and of which kind of procedure."""
 
     due_at: dt.datetime
     step_id: str
+    kind: str = THREAD_LIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,7 @@ class Invitation:
     language: str | None = None
     traditional: bool = False
     timezone: str | None = None  # IANA name; None: the clinic's
+    kind: str = THREAD_LIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +217,7 @@ class GiveConsent:
 @dataclass(frozen=True, slots=True)
 class SetProcedureDate:
     date: dt.date
+    kind: str = THREAD_LIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +313,7 @@ class Enrol:
     language: str
     traditional: bool
     timezone: str | None
+    kind: str = THREAD_LIFT
 
 
 @dataclass(frozen=True, slots=True)

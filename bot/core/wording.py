@@ -41,6 +41,10 @@ class Wording:
         """A text of the file (an answer, a danger reply ...)."""
         return self._fill(self.faq.say(texts, self.language), values)
 
+    def procedure(self, kind: str) -> str:
+        """The name of a kind of procedure."""
+        return self._fill(self.faq.procedure_name(kind, self.language), {})
+
     def date(self, date: dt.date) -> str:
         return _long_date(date, self.locale)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
+from bot.core.procedures import with_date
 from bot.core.reminders import plan
 from bot.core.values import (
     Address,
@@ -51,7 +52,7 @@ def change(store: Store, effect: Effect, patient: Patient, faq: Faq, now: dt.dat
                 store.set_language(patient.id, language, traditional)
             return replace(patient, language=language, traditional=traditional)
         case Enrol():
-            planned = plan(faq.file.reminders.steps, effect.date, effect.timezone or faq.clinic.timezone)
+            planned = plan(faq.steps_of(effect.kind), effect.date, effect.timezone or faq.clinic.timezone)
             enrolled = store.enrol(patient.address, effect, planned, now)
             if enrolled is None:
                 raise Outdated
@@ -73,10 +74,10 @@ def _of_patient(
     store: Store, effect: Effect, patient: Patient, patient_id: int, faq: Faq, now: dt.datetime
 ) -> Patient:
     match effect:
-        case SetProcedureDate(date):
-            planned = plan(faq.file.reminders.steps, date, patient.timezone or faq.clinic.timezone)
-            store.set_procedure_date(patient_id, date, planned, now)
-            return replace(patient, procedure_date=date)
+        case SetProcedureDate(date, kind):
+            planned = plan(faq.steps_of(kind), date, patient.timezone or faq.clinic.timezone)
+            store.set_procedure_date(patient_id, date, planned, now, kind)
+            return with_date(patient, kind, date)
         case SetReminders(state):
             store.set_reminders(patient_id, state, now)
             return replace(patient, reminders=state)

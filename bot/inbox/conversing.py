@@ -34,7 +34,7 @@ from bot.inbox.crowd import Crowd
 from bot.inbox.faults import fault
 from bot.inbox.knowing import Knowing, Known, context_of, meaning_of
 from bot.inbox.people import Staff
-from bot.inbox.replies import Answering
+from bot.inbox.replies import Answering, Rider
 from bot.inbox.riding import Riding
 from bot.inbox.sessions import HELPFUL_EVERY, Session, Sessions
 from bot.inbox.turns import Turn, Turns
@@ -154,8 +154,9 @@ class Conversing:
         understander: Understander,
     ) -> tuple[Context, Decision]:
         channel = self._channels[event.address.channel]
-        context = context_of(session, known, channel, self._staff.reachable, self._clock())
-        return context, decide(event, meaning, context, understander.faq)
+        faq = understander.faq
+        context = context_of(session, known, channel, self._staff.reachable, faq, self._clock())
+        return context, decide(event, meaning, context, faq)
 
     # --- apply
 
@@ -222,11 +223,8 @@ class Conversing:
     ) -> None:
         ride = await self._riding.along(event, decision, context, session.patient, answering.repeated)
         for number, message in enumerate(decision.replies):
-            rides = ride if number == 0 else None
-            taken = await answering.say(message, rides.message if rides else None)
-            if rides:
-                await self._riding.ended(rides, answering.rode)
-            if not taken:
+            rider = Rider(ride.message, partial(self._riding.ended, ride)) if ride and number == 0 else None
+            if not await answering.say(message, rider):
                 return
         if decision.replies:
             session.last_buttons, session.spoke_at = decision.replies[-1].buttons, self._clock()

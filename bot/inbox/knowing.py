@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.channels.port import Channel
-from bot.core import checkins, enrol, pairing
+from bot.core import checkins, enrol, pairing, procedures
 from bot.core.conversation import profile_language, typed_label
 from bot.core.values import (
     Asked,
@@ -26,6 +26,7 @@ from bot.core.values import (
 from bot.inbox.people import Staff
 from bot.inbox.sessions import Session
 from bot.store.store import Store
+from intents.faq import Faq
 from intents.types import Understanding
 from intents.understand import Understander
 
@@ -140,13 +141,14 @@ def _offered(session: Session, situation: Situation) -> tuple[Button, ...]:
 
 
 def context_of(
-    session: Session, known: Known, channel: Channel, staff_reachable: bool, now: dt.datetime
+    session: Session, known: Known, channel: Channel, staff_reachable: bool, faq: Faq, now: dt.datetime
 ) -> Context:
     """All that the conversation decides upon."""
+    patient = procedures.as_of(session.patient, now, faq.clinic.timezone)
     return Context(
-        patient=session.patient,
+        patient=patient,
         now=now,
-        upcoming=known.upcoming,
+        upcoming=procedures.remaining(patient, known.upcoming, faq),
         sent=known.sent,
         platform=channel.platform,
         last_buttons=_offered(session, known.situation),

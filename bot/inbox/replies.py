@@ -8,6 +8,7 @@ same key, and the reply token, which works once.
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from bot import logs
@@ -28,6 +29,14 @@ def _nothing() -> None:
     """Nobody waits for the first words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rider:
+    """A message that goes along with an answer; `ended` is awaited once: whether it went out, None when nobody can tell."""
+
+    message: Message
+    ended: Callable[[bool | None], Awaitable[None]]
+
+
 class Answering:
     """Speaks to the one who sent `event`. `repeated`: an earlier process may have answered it already."""
 
@@ -36,13 +45,14 @@ class Answering:
     ) -> None:
         self._store, self._channel, self._event, self._sleep = store, channel, event, sleep
         self.repeated, self._said = repeated, 0
-        self.rode: bool | None = False  # whether the rider went out; None: nobody can tell
+        self._rider: Rider | None = None  # as long as it may still go along
+        self._rode: bool | None = False  # whether it went out; None: nobody can tell
         self.before_words: Callable[[], None] = _nothing  # called when there is something to say
 
-    async def say(self, message: Message, rider: Message | None = None) -> bool:
+    async def say(self, message: Message, rider: Rider | None = None) -> bool:
         """True when the platform has taken it. Comes back at once when this address will never work.
 
-        `rider` goes along where that is free; `rode` tells what became of it.
+        `rider` goes along where that is free.
         """
         self.before_words()
         number, self._said = self._said, self._said + 1
@@ -50,40 +60,49 @@ class Answering:
         key = self._key(number) if self._channel.retry_keys else None
         again = {"repeated": True} if self.repeated else {}
         send = partial(self._channel.send, self._event.address, message, reply_handle=handle, retry_key=key)
+        attempt = partial(send, **again)
         if rider is not None and isinstance(self._channel, FreeReplies):
-            attempt = partial(self._ride, self._channel, message, rider, handle, key, send)
-        else:
-            attempt = partial(send, **again)
+            self._rider = rider
+            attempt = partial(self._ride, self._channel, message, handle, key, send)
         try:
             await self._insist(attempt)
         except SendFailed as err:
+            await self._let_off()
             await self._give_up(err)
             return False
+        await self._let_off()
         return True
+
+    async def _let_off(self) -> None:
+        """Whatever became of the rider is settled; it goes along no more."""
+        rider, self._rider = self._rider, None
+        if rider:
+            await rider.ended(self._rode)
 
     async def _ride(
         self,
         channel: FreeReplies,
         message: Message,
-        rider: Message,
         handle: str | None,
         key: str | None,
         alone: Callable[[], Awaitable[None]],
     ) -> None:
         """One try. After a lost answer the next one is told that the reply may be there: its token works once."""
-        doubt = self.rode is None
+        if self._rider is None:
+            return await alone()
+        rider, doubt = self._rider.message, self._rode is None
         again, to = self.repeated or doubt, self._event.address
         try:
             rode = await channel.reply_with(
                 to, message, rider, reply_handle=handle, retry_key=key, repeated=again
             )
         except SendFailed as err:
-            self.rode = None if doubt or err.sent == "unknown" else False
+            self._rode = None if doubt or err.sent == "unknown" else False
             if err.reason != "refused":
                 raise
             await alone()  # whatever is wrong with the rider, the answer goes out
         else:
-            self.rode = rode or (None if again else False)
+            self._rode = rode or (None if again else False)
 
     def _key(self, number: int) -> str:
         return str(uuid.uuid5(_KEYS, f"{self._event.address.channel}:{self._event.event_id}:{number}"))
@@ -101,6 +120,10 @@ class Answering:
                     raise
                 rest = max(pause, err.retry_after or 0.0)
                 log.warning("reply_waits", channel=self._channel.name, reason=err.reason, seconds=rest)
+            if (
+                self._rode is False or waited
+            ):  # in doubt, once more while the token is fresh; its lease does not last for ever
+                await self._let_off()
             await self._sleep(rest)
             waited, pause = waited + rest, min(pause * 2, LONGEST_PAUSE_SECONDS)
 

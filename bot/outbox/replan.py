@@ -3,6 +3,8 @@
 import asyncio
 import datetime as dt
 import hashlib
+from collections.abc import Callable
+from functools import cache
 
 from bot import logs
 from bot.core.recovery import local_date
@@ -48,7 +50,7 @@ class Replanner:
         self._version = version
 
     async def _count(self, faq: Faq, now: dt.datetime) -> int:
-        missing = await asyncio.to_thread(self._store.missing_steps, list(faq.steps), _since(faq, now))
+        missing = await asyncio.to_thread(self._store.missing_steps, _steps_of(faq), _since(faq, now))
         if not missing:
             return 0
         total = sum(missing.values())
@@ -61,11 +63,15 @@ class Replanner:
         since, after, count = _since(faq, now), 0, 0
         while page := await asyncio.to_thread(self._store.journeys, since, after, PAGE):
             for item in page:
-                planned = plan(faq.file.reminders.steps, item.date, item.timezone or faq.clinic.timezone)
+                planned = plan(faq.steps_of(item.kind), item.date, item.timezone or faq.clinic.timezone)
                 await asyncio.to_thread(self._store.plan_again, item.procedure_id, item.date, planned, now)
             after, count = page[-1].procedure_id, count + len(page)
         log.info("replanned", journeys=count)
         return count
+
+
+def _steps_of(faq: Faq) -> Callable[[str], list[str]]:
+    return cache(lambda kind: [step.id for step in faq.steps_of(kind)])
 
 
 def _since(faq: Faq, now: dt.datetime) -> dt.date:
@@ -76,6 +82,7 @@ def _since(faq: Faq, now: dt.datetime) -> dt.date:
 def plan_version(faq: Faq) -> str:
     """What the rows depend on: days, times, lateness, zone; not the words."""
     steps = [
-        (s.id, s.day, str(s.at), s.late.send_within_hours, s.late.then) for s in faq.file.reminders.steps
+        (s.id, s.day, str(s.at), s.late.send_within_hours, s.late.then, *s.only_for)
+        for s in faq.file.reminders.steps
     ]
     return hashlib.sha256(repr((faq.clinic.timezone, steps)).encode()).hexdigest()[:16]

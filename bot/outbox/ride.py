@@ -4,16 +4,15 @@
 
 What if we die right here? Before the mark: it is pending again when the lease ends. After it: the event is handled again after
 the restart and takes the same reminder along, under the same reply token, which works once. If the restart comes too late for
-that, the reminder may have arrived: it goes out as a push, and is on the staff's list.
+that, the reminder may have arrived, and a push of it would be no repeat that LINE knows: it is given up and on the staff's list.
 """
 
 import asyncio
 import datetime as dt
 import uuid
 from dataclasses import dataclass, replace
-from random import Random
 
-from bot.core.delivery import Due, End, Send, Wait, after_failure, as_it_is_now, decide
+from bot.core.delivery import Due, End, Send, Wait, as_it_is_now, decide
 from bot.core.values import Address, Message
 from bot.outbox.courier import compose
 from bot.store.claiming import CHAT_GAP
@@ -34,18 +33,18 @@ class Ride:
     store: Store
 
     async def ended(self, sent: bool | None, now: dt.datetime) -> None:
-        """`sent`: whether the platform took it with the reply; None: nobody can tell. Else it goes its usual way.
+        """`sent`: whether the platform took it with the reply; None: nobody can tell, so staff decide. Unsent, it goes its usual way.
 
-        Raises StoreError; then, or if we die before this, the lease runs out and the reminder counts as perhaps sent.
+        Raises StoreError; then, or if we die before this, the lease runs out and the reminder counts as one of which nobody can tell.
         """
         due = self.claimed.due
-        result = Result(due.id, due.patient_id, _verdict(due, sent, now))
+        result = Result(due.id, due.patient_id, _verdict(sent, now))
         await asyncio.to_thread(self.store.apply, self.claims, [result], now)
 
 
-def _verdict(due: Due, sent: bool | None, now: dt.datetime) -> Wait | End:
-    if sent is None:
-        return after_failure(due, "unknown_outcome", False, None, True, False, now, Random())  # noqa: S311
+def _verdict(sent: bool | None, now: dt.datetime) -> Wait | End:
+    if sent is None:  # a push would be no repeat that the platform knows
+        return End("failed", "unknown_outcome", doubtful=True)
     return End("sent") if sent else Wait(now, "ride_missed")
 
 

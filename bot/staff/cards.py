@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.core.hours import is_open, next_opening, on_call_until
+from bot.core.procedures import as_of
 from bot.core.recovery import recovery_day
 from bot.core.values import Button, CheckedIn, Line, Patient
 from bot.staff import checkins
@@ -44,7 +45,7 @@ def alert_card(
     zone = ZoneInfo(faq.clinic.timezone)
     head = f"{SIGNS.get(alert.urgency, '🔴')} {alert.urgency.upper()} · {what(alert, faq)} · #{alert.id}"
     parts = [head, _who(thread, patient, faq, now), _hours(faq, now)]
-    if course := checkins.in_a_line(checkins.course(answered, patient, faq)):
+    if course := checkins.in_a_line(checkins.course(answered, patient, faq, now)):
         parts.append(f"Check-ins: {course}")
     words = alert.messages[-1].text.strip() if alert.messages else ""
     parts.append(f"\n“{words}”" if words else "\n(tapped the button, wrote nothing)")
@@ -69,7 +70,8 @@ def _who(thread: Thread, patient: Patient, faq: Faq, now: dt.datetime) -> str:
 
 
 def day_words(patient: Patient, faq: Faq, now: dt.datetime) -> str:
-    """Where on the journey the patient is."""
+    """Where on the journey the patient is: of the newest procedure that has begun, where there are several."""
+    patient = as_of(patient, now, faq.clinic.timezone)
     if patient.procedure_date is None:
         return "no procedure date known"
     zone = patient.timezone or faq.clinic.timezone

@@ -93,7 +93,7 @@ async def _thread_page(visit: Visit, found: Thread, draft: str = "", problem: st
         title=title(found), what=cards.what, faq=faq, reasons=cards.REASONS, draft=draft,
         problem=problem, day=cards.day_words(patient, faq, visit.now), entries=list(faq.entries.values()),
         pulse=pulse, worth=worth, pictures=pictures,
-        check_ins=checkins.in_a_line(checkins.course(answered, patient, faq)),
+        check_ins=checkins.in_a_line(checkins.course(answered, patient, faq, visit.now)),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.checkins import ASKED_BY, USUAL_UNTIL, judge, since
+from bot.core.procedures import as_of
 from bot.core.recovery import recovery_day
 from bot.core.values import CheckedIn, Patient
 from intents.faq import Faq
@@ -68,8 +69,9 @@ def asking(faq: Faq) -> list[str]:
     return [step.id for step in faq.file.reminders.steps if step.check_in]
 
 
-def course(answered: Sequence[CheckedIn], patient: Patient, faq: Faq) -> tuple[Entry, ...]:
-    """The answers since the procedure, oldest first, each on its recovery day."""
+def course(answered: Sequence[CheckedIn], patient: Patient, faq: Faq, now: dt.datetime) -> tuple[Entry, ...]:
+    """The answers since the procedure that counts now, oldest first, each on its recovery day."""
+    patient = as_of(patient, now, faq.clinic.timezone)
     zone, date, entries = patient.timezone or faq.clinic.timezone, patient.procedure_date, list[Entry]()
     for item in since(answered, date, zone) if date else ():
         day = recovery_day(date, item.at, zone)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from aiohttp import web
 
 from bot.core import journey
+from bot.core.procedures import as_of
 from bot.core.recovery import local_date, recovery_day
 from bot.core.reminders import plan
 from bot.core.values import Patient
@@ -19,6 +20,7 @@ from bot.store.care import Thread
 from bot.store.figures import PatientRow
 from bot.store.store import Alert
 from bot.store.watch import Listed
+from intents.faq import THREAD_LIFT
 from intents.languages import LANGUAGES
 
 TROUBLE = dt.timedelta(days=30)
@@ -38,7 +40,8 @@ async def patients(visit: Visit) -> web.StreamResponse:
 
 
 def _day(patient: Patient, timezone: str, now: dt.datetime) -> int | None:
-    return recovery_day(patient.procedure_date, now, patient.timezone or timezone)
+    date = as_of(patient, now, timezone).procedure_date
+    return recovery_day(date, now, patient.timezone or timezone)
 
 
 async def patient(visit: Visit) -> web.StreamResponse:
@@ -48,11 +51,14 @@ async def patient(visit: Visit) -> web.StreamResponse:
     if not rows:
         raise web.HTTPNotFound
     reminders = await asyncio.to_thread(store.reminder_rows, number)
-    answered = checkins.course(await asyncio.to_thread(store.check_ins, number), rows[0].patient, faq)
+    known = as_of(rows[0].patient, visit.now, faq.clinic.timezone)
+    answered = checkins.course(await asyncio.to_thread(store.check_ins, number), known, faq, visit.now)
+    had = {item.kind for item in known.procedures}
     await visit.audit_reading(f"patient {number}")
     return await visit.page(
-        "patient.html", number=number, rows=rows, patient=rows[0].patient, reminders=reminders, faq=faq,
-        day=_day(rows[0].patient, faq.clinic.timezone, visit.now), languages=LANGUAGES, states=STATES,
+        "patient.html", number=number, rows=rows, patient=known, reminders=reminders, faq=faq,
+        day=_day(known, faq.clinic.timezone, visit.now), languages=LANGUAGES, states=STATES,
+        addable=[kind for kind in faq.procedures if kind not in had],
         threads=await _threads(visit, rows), check_ins=answered, chart=checkins.chart(answered),
     )  # fmt: skip
 
@@ -63,7 +69,7 @@ async def _threads(visit: Visit, rows: list[PatientRow]) -> list[int]:
 
 
 async def journey_page(visit: Visit) -> web.StreamResponse:
-    """Every push of a patient with this date, at its local time, word by word."""
+    """Every push of a patient with this date and kind of procedure, at its local time, word by word."""
     faq, (language, traditional) = visit.site.faq, choice(visit)
     query, zone = visit.request.query, faq.clinic.timezone
     zone = query["tz"] if query.get("tz") in available_timezones() else zone
@@ -72,14 +78,15 @@ async def journey_page(visit: Visit) -> web.StreamResponse:
     except ValueError:
         date = local_date(visit.now, zone)
     words, detail = Wording(faq, language, traditional, "LINE"), query.get("detail") == "on"
+    kind = query["kind"] if query.get("kind") in faq.procedures else THREAD_LIFT
     pushes = [
         (item.due_at.astimezone(ZoneInfo(zone)), faq.steps[item.step_id],
          journey.reminder(faq.steps[item.step_id], words, detail, asks_for=date))
-        for item in plan(faq.file.reminders.steps, date, zone)
+        for item in plan(faq.steps_of(kind), date, zone)
     ]  # fmt: skip
     return await visit.page(
         "journey.html", pushes=pushes, date=date, zone=zone, language=language, traditional=traditional,
-        detail=detail, faq=faq, languages=LANGUAGES,
+        detail=detail, kind=kind, faq=faq, languages=LANGUAGES,
     )  # fmt: skip
 
 

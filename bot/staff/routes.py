@@ -5,6 +5,7 @@ from bot.staff import faq_pages as faq
 from bot.staff import new_pages as new
 from bot.staff import office_pages as office
 from bot.staff import patient_pages as people
+from bot.staff import procedure_pages as procedures
 from bot.staff import unanswered_pages as open_questions
 from bot.staff.site import ADMIN, ANYONE, CARE, EDITORS, Route
 
@@ -44,6 +45,8 @@ ROUTES: tuple[Route, ...] = (
     # patients and reminders
     Route("GET", "/staff/patients", people.patients, CARE),
     Route("GET", "/staff/patients/{number}", people.patient, CARE),
+    Route("POST", "/staff/patients/{number}/procedures", procedures.set_date, CARE),
+    Route("POST", "/staff/patients/{number}/procedures/off", procedures.call_off, CARE),
     Route("GET", "/staff/journey", people.journey_page, ANYONE),
     Route("GET", "/staff/deliveries", people.deliveries, CARE),
     Route("POST", "/staff/deliveries/held", people.settle_held, CARE),

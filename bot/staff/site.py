@@ -36,6 +36,7 @@ CHANNELS = {"line": "LINE", "telegram": "Telegram", "web": "the chat page"}
 REASONS = {  # why a reminder did not go out as planned, in words
     "folded": "a later one stands for it", "late": "too late", "past": "over before they came",
     "had": "had it already", "moved": "the date was moved",
+    "newer_procedure": "it comes again after a newer procedure",
     "stopped": "stopped by the patient", "paused": "paused by the patient", "step_removed": "taken out of the FAQ",
     "unreachable": "not reachable", "alert": "people are concerned", "quota": "this month's messages are used up",
     "quiet": "quiet hours", "unknown_outcome": "nobody can tell whether it arrived",

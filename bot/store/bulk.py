@@ -1,8 +1,9 @@
 """Many patients at once: what an import writes, a page of them in one transaction."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, text, tuple_
@@ -16,6 +17,7 @@ from bot.store.watch import Watch
 _COLUMNS = (
     "procedure_id", "procedure_date", "step_id", "due_at", "expires_at", "next_at", "state", "reason", "ended_at",
 )  # fmt: skip
+_LINES = 500  # written to COPY at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class NewPatient:
     timezone: str | None
     date: dt.date
     planned: list[Planned]
+    kind: str = MAIN  # of procedure
 
 
 class Bulk(Watch):
@@ -43,12 +46,21 @@ class Bulk(Watch):
         """
         with self.write() as db:
             known = self._known(db, people)
-            new = [person for person in people if self.mac(person.address) not in known]
-            self._add(db, new, now)
+            new: list[NewPatient] = []
+            others: list[tuple[bytes, NewPatient]] = []  # of whom is known already, or has a line before this
+            seen = set(known)
             for person in people:
-                patient_id = known.get(self.mac(person.address))
-                if patient_id is not None:
-                    self._set_date(db, patient_id, person.date, person.planned, now, MAIN)
+                mac = self.mac(person.address)
+                if mac in seen:
+                    others.append((mac, person))
+                else:
+                    new.append(person)
+                seen.add(mac)
+            self._add(db, new, now)
+            if len(known) < len(others):
+                known = self._known(db, [person for _, person in others])
+            for mac, person in others:
+                self._set_date(db, known[mac], person.date, person.planned, now, person.kind)
             for name, value in (bookmark or {}).items():
                 self.put_meta(db, name, value)
             return len(new)
@@ -89,11 +101,14 @@ class Bulk(Watch):
             procedures,
             ("id", "patient_id", "kind", "date"),
             (
-                (id, owner, MAIN, p.date.isoformat())
+                (id, owner, p.kind, p.date.isoformat())
                 for id, owner, p in zip(procedure_ids, patient_ids, people, strict=True)
             ),
         )
-        self._copy(db, reminders, _COLUMNS, _planned_rows(procedure_ids, people, now))
+        if self.is_sqlite:
+            self._copy(db, reminders, _COLUMNS, _planned_rows(procedure_ids, people, now))
+        else:
+            self._copy_lines(db, reminders, _COLUMNS, _planned_lines(procedure_ids, people, now))
 
     def _new_ids(self, db: Connection, table: Table, count: int) -> Sequence[int]:
         """Numbers for `count` new rows of `table`, never given before and given to nobody else."""
@@ -112,33 +127,64 @@ class Bulk(Watch):
         """Insert by the drivers' own ways, ten times as fast as a statement a row."""
         raw = db.connection.driver_connection
         assert raw is not None
-        names = ",".join(columns)
         if self.is_sqlite:
-            marks = ",".join("?" * len(columns))
+            names, marks = ",".join(columns), ",".join("?" * len(columns))
             raw.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
             return
+        self._copy_lines(db, table, columns, (_line(row) for row in rows))
+
+    def _copy_lines(self, db: Connection, table: Table, columns: Sequence[str], lines: Iterator[str]) -> None:
+        """Lines in the text format of COPY, some at a time: PostgreSQL works on the first while we write the next."""
+        raw = db.connection.driver_connection
+        assert raw is not None
+        names = ",".join(columns)
         with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            copy.write("".join("\t".join(map(_copied, row)) + "\n" for row in rows))
+            while some := "".join(islice(lines, _LINES)):
+                copy.write(some)
 
 
 def _planned_rows(
     procedure_ids: Sequence[int], people: Sequence[NewPatient], now: dt.datetime
 ) -> Iterator[tuple[Any, ...]]:
-    """A row for each step of each patient; those with the same plan share what is worked out of it."""
-    worked_out: dict[int, list[tuple[Any, ...]]] = {}
+    """A row for each step of each patient."""
+    for procedure_id, ends in _planned(procedure_ids, people, now, lambda end: end):
+        for end in ends:
+            yield (procedure_id, *end)
+
+
+def _planned_lines(
+    procedure_ids: Sequence[int], people: Sequence[NewPatient], now: dt.datetime
+) -> Iterator[str]:
+    """The same as lines for COPY."""
+    for procedure_id, ends in _planned(procedure_ids, people, now, _line):
+        for end in ends:
+            yield f"{procedure_id}\t{end}"
+
+
+def _planned(
+    procedure_ids: Sequence[int],
+    people: Sequence[NewPatient],
+    now: dt.datetime,
+    form: Callable[[tuple[Any, ...]], Any],
+) -> Iterator[tuple[int, list[Any]]]:
+    """All but the first column of each patient's rows; those with the same plan share what is worked out of it."""
+    worked_out: dict[tuple[int, dt.date], list[Any]] = {}
     for procedure_id, person in zip(procedure_ids, people, strict=True):
-        key = id(person.planned)  # alive as long as `people` is
+        key = (id(person.planned), person.date)  # alive as long as `people` is
         if key not in worked_out:
-            worked_out[key] = [_row(item, now) for item in settle(person.planned, now)]
-        date = person.date.isoformat()
-        for row in worked_out[key]:
-            yield (procedure_id, date, *row)
+            date = person.date.isoformat()
+            worked_out[key] = [form((date, *_row(item, now))) for item in settle(person.planned, now)]
+        yield procedure_id, worked_out[key]
 
 
 def _row(item: Settled, now: dt.datetime) -> tuple[Any, ...]:
     due, expires = to_micros(item.planned.due_at), to_micros(item.planned.expires_at)
     end = to_micros(now) if item.state == "missed" else None
     return (item.planned.step_id, due, expires, due, item.state, item.reason, end)
+
+
+def _line(row: tuple[Any, ...]) -> str:
+    return "\t".join(map(_copied, row)) + "\n"
 
 
 def _copied(value: Any) -> str:

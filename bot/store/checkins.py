@@ -8,7 +8,6 @@ from sqlalchemy.sql import ColumnElement
 
 from bot.core.values import Asked, CheckedIn
 from bot.store.database import Database
-from bot.store.patients import MAIN
 from bot.store.schema import check_ins, procedures, reminders
 
 _ANSWER = "check_ins.answer"
@@ -38,11 +37,10 @@ class CheckIns(Database):
         self, patient_id: int, step_id: str, date: dt.date, answer: str, now: dt.datetime
     ) -> bool:
         """Keep or change the answer; False when the patient has no procedure on `date` (any more)."""
-        theirs = and_(
-            procedures.c.patient_id == patient_id, procedures.c.kind == MAIN, procedures.c.date == date
-        )
+        theirs = and_(procedures.c.patient_id == patient_id, procedures.c.date == date)
+        newest = select(procedures.c.id).where(theirs).order_by(procedures.c.kind.desc()).limit(1)
         with self.write() as db:
-            procedure_id = db.execute(select(procedures.c.id).where(theirs)).scalar()
+            procedure_id = db.execute(newest).scalar()
             if procedure_id is None:
                 return False
             key = {"procedure_id": procedure_id, "procedure_date": date, "step_id": step_id}

@@ -223,6 +223,23 @@ class Claiming(Housekeeping):
             newer.c.due_at <= now,
             useful,
         )
+        other, same = procedures.alias("other"), reminders.alias("same")
+        newer_on = (
+            select(func.min(other.c.date))
+            .join_from(other, same, same.c.procedure_id == other.c.id)
+            .where(
+                other.c.patient_id == procedures.c.patient_id,
+                or_(
+                    other.c.date > procedures.c.date,
+                    and_(other.c.date == procedures.c.date, other.c.kind > procedures.c.kind),
+                ),
+                same.c.procedure_date == other.c.date,
+                same.c.step_id == reminders.c.step_id,
+                same.c.state != "cancelled",
+            )
+            .correlate(procedures, reminders)
+            .scalar_subquery()
+        )
         return (
             select(
                 *_READ,
@@ -242,6 +259,7 @@ class Claiming(Housekeeping):
                 .where(check_ins.c.procedure_id == reminders.c.procedure_id)
                 .scalar_subquery()
                 .label("checked_in_at"),
+                newer_on.label("newer_on"),
             )
             .select_from(
                 _journeys().outerjoin(addresses, _push_address()).join(ids, ids.c.id == reminders.c.id)
@@ -276,7 +294,7 @@ class Claiming(Housekeeping):
         (
             id, procedure_id, procedure_date, step_id, due_at, expires_at, attempts, unknowns, doubtful, first_tried_at,
             patient_id, date, wanted, language, traditional, timezone, detail, channel, chat_sealed,
-            newer_due, alert_open, answered, checked_in_at,
+            newer_due, alert_open, answered, checked_in_at, newer_on,
         ) = row  # fmt: skip
         return Due(
             id=id,
@@ -301,6 +319,7 @@ class Claiming(Housekeeping):
             retry_key=self._key(f"{procedure_id}:{procedure_date}:{step_id}"),
             answered=bool(answered),
             checked_in_at=checked_in_at,
+            newer_on=newer_on,
         )
 
     def _key(self, name: str) -> str:

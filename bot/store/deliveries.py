@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, literal, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
@@ -41,7 +53,8 @@ _FAR = dt.timedelta(minutes=30)  # a lease that ends later than this was given b
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The message of reminder `id` is about to leave on `channel`; `keyed`: with its retry key, if the channel has such.
+    """The message of reminder `id` is about to leave on `channel`; `keyed`: not with a reply, so with its retry key, if the
+    channel has such.
 
     `urgent`: as its step is; it leaves even while people are concerned with the patient.
     """
@@ -121,7 +134,9 @@ class Deliveries(Claiming, Notices):
             "started_at": now,
             "attempts": reminders.c.attempts + case((begun, 0), else_=1),
             "first_tried_at": func.coalesce(reminders.c.first_tried_at, literal(now, Moment)),
-            "channel": channel if keyed else None,  # a sender that dies: is a repeat recognised?
+            "channel": channel
+            if keyed
+            else None,  # none: it goes with a reply, where no repeat is recognised
             "lease_until": now + dt.timedelta(seconds=SENDING_LEASES * claims.lease_seconds),
             # LINE's key is void a day after the first try: from then on a repeat may arrive twice
             "doubtful": or_(
@@ -162,15 +177,18 @@ class Deliveries(Claiming, Notices):
             done |= set(db.scalars(change))
         if isinstance(verdict, End) and verdict.state == "failed" and verdict.reason in TROUBLES:
             for result in group:
-                text = (
-                    f"A reminder to patient {result.patient_id} was given up ({verdict.reason}); please look."
-                )
-                self.put_notice(db, f"failed:{result.id}", text, now)
+                self._tell_given_up(db, result.id, result.patient_id, verdict.reason, now)
         if verdict == _TOO_LATE:
             self._tell_late(db, ids, now)
         if isinstance(verdict, Wait) and verdict.reason == "rate_limited":
             self._quieten(db, [result.patient_id for result in group], verdict.until)
         return done
+
+    def _tell_given_up(
+        self, db: Connection, id: int, patient_id: int, reason: str | None, now: dt.datetime
+    ) -> None:
+        text = f"A reminder to patient {patient_id} was given up ({reason}); please look."
+        self.put_notice(db, f"failed:{id}", text, now)
 
     def _tell_late(self, db: Connection, ids: list[int], now: dt.datetime) -> None:
         query = select(reminders.c.id).where(self.among(reminders.c.id, ids), LATE).limit(1)
@@ -216,6 +234,7 @@ class Deliveries(Claiming, Notices):
             if db.execute(select(reminders.c.id).where(SENDING, over).limit(1)).scalar() is None:
                 return 0, 0
         with self.write() as db:
+            ridden = self._give_up_rides(db, and_(SENDING, over), lapse, now)
             spent = and_(started, reminders.c.lapses + 1 >= CRASH_LIMIT)
             dead = update(reminders).where(SENDING, over, spent)
             values = {**lapse, "state": "failed", "reason": "crashes", "ended_at": now}
@@ -231,7 +250,27 @@ class Deliveries(Claiming, Notices):
                     f"were given up after {CRASH_LIMIT} such stops. Each is on the list of doubtful reminders."
                 )
                 self.put_notice(db, f"lapse:{now.isoformat()}:{claims.worker}", text, now)
-            return len(rows), failed
+            return len(rows), failed + ridden
+
+    def _give_up_rides(
+        self, db: Connection, lapsed: ColumnElement[bool], lapse: dict[str, Any], now: dt.datetime
+    ) -> int:
+        """What went with a reply has no key by which a push of it would be known again, and on LINE nothing comes twice.
+
+        Its event was handled again long before the lease ended, if anybody was there to do so, and the reply's token told then
+        whether it had arrived. Now nobody can tell, so staff decide.
+        """
+        theirs = select(procedures.c.patient_id).where(procedures.c.id == reminders.c.procedure_id)
+        values = {**lapse, "state": "failed", "reason": "unknown_outcome", "doubtful": True, "ended_at": now}
+        rode = update(reminders).where(
+            lapsed, reminders.c.started_at.is_not(None), reminders.c.channel.is_(None)
+        )
+        rows = db.execute(
+            rode.values(values).returning(reminders.c.id, theirs.scalar_subquery().label("patient_id"))
+        ).all()
+        for row in rows:
+            self._tell_given_up(db, row.id, row.patient_id, "unknown_outcome", now)
+        return len(rows)
 
 
 def _columns(verdict: Wait | End, now: dt.datetime) -> dict[str, Any]:

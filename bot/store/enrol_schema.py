@@ -11,6 +11,7 @@ enrolments = Table(
     _id(),
     Column("name", String(16), nullable=False, unique=True),  # random; the link proves that we gave it
     Column("date", Date, nullable=False),
+    Column("kind", String(32), nullable=False, server_default="thread_lift"),  # of procedure
     Column("procedure_sealed", LargeBinary),  # in the clinic's words, for staff
     Column("language", String(8)),
     Column("traditional", Boolean, nullable=False, server_default=text("false")),

@@ -29,6 +29,7 @@ class Enrolments(Patients):
         traditional: bool = False,
         timezone: str | None = None,
         procedure: str | None = None,
+        kind: str = MAIN,
     ) -> str:
         """Make a link; returns its payload. `procedure` is the clinic's own name for it, kept sealed, for staff."""
         name = os.urandom(enrol.NAME_BYTES)
@@ -36,6 +37,7 @@ class Enrolments(Patients):
         row = {
             "name": enrol.opened(payload, self._link_proof),
             "date": date,
+            "kind": kind,
             "procedure_sealed": self._vault.seal(procedure[:200], _PROCEDURE) if procedure else None,
             "language": language,
             "traditional": traditional,
@@ -80,7 +82,7 @@ class Enrolments(Patients):
             values = {"language": wish.language, "traditional": wish.traditional, "reminders": "on"}
             self._set(db, patient_id, timezone=wish.timezone, **values)
             db.execute(update(enrolments).where(enrolments.c.name == name).values(patient_id=patient_id))
-            self._set_date(db, patient_id, wish.date, planned, now, MAIN)
+            self._set_date(db, patient_id, wish.date, planned, now, wish.kind)
             return self._patient(db, address)
 
     def procedure_names(self, patient_id: int) -> list[str]:
@@ -92,7 +94,7 @@ class Enrolments(Patients):
 
 
 def _invitation(payload: str, row: Row[Any], mine: int | None, now: dt.datetime) -> Invitation:
-    details = (row.date, row.language, row.traditional, row.timezone)
+    details = (row.date, row.language, row.traditional, row.timezone, row.kind)
     if row.used_at is not None:
         own = mine is not None and row.patient_id == mine
         return Invitation(payload, "mine" if own else "used", *details)

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
-from bot.core.values import Address, Patient
+from bot.core.procedures import ordered
+from bot.core.values import Address, Patient, Procedure
 from bot.store.checkins import CheckIns
 from bot.store.patients import PLACE
 from bot.store.schema import addresses, alerts, events, patients, procedures, reminders, unanswered
@@ -68,6 +69,7 @@ class PatientRow:
 
 @dataclass(frozen=True, slots=True)
 class ReminderRow:
+    kind: str  # of procedure
     step_id: str
     due_at: dt.datetime
     state: str
@@ -173,37 +175,52 @@ class Figures(CheckIns):
         return self._patients(patients.c.id == patient_id, 20)
 
     def _patients(self, which: Any, limit: int) -> list[PatientRow]:
+        newest = (
+            select(func.max(procedures.c.date))
+            .where(procedures.c.patient_id == patients.c.id)
+            .scalar_subquery()
+        )
         query = (
             select(patients, addresses.c.id.label("address_id"), addresses.c.channel, addresses.c.chat_sealed,
-                   addresses.c.reachable, procedures.c.date)
+                   addresses.c.reachable)
             .select_from(patients.join(addresses))
-            .outerjoin(procedures, procedures.c.patient_id == patients.c.id)
             .where(which)
-            .order_by(procedures.c.date.desc(), patients.c.id.desc())
+            .order_by(newest.desc(), patients.c.id.desc())
             .limit(limit)
         )  # fmt: skip
         with self.read() as db:
-            return [self._patient_row(row) for row in db.execute(query)]
+            rows = db.execute(query).all()
+            theirs = self._procedures(db, {row.id for row in rows})
+        return [self._patient_row(row, theirs.get(row.id, [])) for row in rows]
 
-    def _patient_row(self, row: Any) -> PatientRow:
-        address = Address(row.channel, self._vault.unseal(row.chat_sealed, PLACE))
+    def _procedures(self, db: Connection, ids: Collection[int]) -> dict[int, list[Procedure]]:
+        query = select(procedures).where(self.among(procedures.c.patient_id, list(ids)))
+        found: dict[int, list[Procedure]] = {}
+        for row in db.execute(query):
+            found.setdefault(row.patient_id, []).append(Procedure(row.kind, row.date))
+        return found
+
+    def _patient_row(self, row: Any, theirs: Collection[Procedure]) -> PatientRow:
+        address, known = Address(row.channel, self._vault.unseal(row.chat_sealed, PLACE)), ordered(theirs)
         patient = Patient(
-            address, row.id, row.language, row.traditional, row.consent_at, row.timezone, row.date,
-            row.reminders, row.detail,
+            address, row.id, row.language, row.traditional, row.consent_at, row.timezone,
+            known[-1].date if known else None, row.reminders, row.detail, known,
         )  # fmt: skip
         return PatientRow(patient, row.reachable, row.push_address_id == row.address_id)
 
     def reminder_rows(self, patient_id: int) -> list[ReminderRow]:
         """Every reminder of the patient, in order of its time."""
         query = (
-            select(reminders)
+            select(reminders, procedures.c.kind)
             .join(procedures)
             .where(procedures.c.patient_id == patient_id)
             .order_by(reminders.c.due_at)
         )
         with self.read() as db:
             return [
-                ReminderRow(row.step_id, row.due_at, row.state, row.reason, row.ended_at, row.doubtful)
+                ReminderRow(
+                    row.kind, row.step_id, row.due_at, row.state, row.reason, row.ended_at, row.doubtful
+                )
                 for row in db.execute(query)
             ]
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from bot.core.procedures import ordered
 from bot.core.reminders import Planned, settle
-from bot.core.values import Address, Patient, RemindersState, Upcoming
+from bot.core.values import Address, Patient, Procedure, RemindersState, Upcoming
 from bot.store.database import Database
 from bot.store.said import Said
 from bot.store.schema import addresses, alerts, from_micros, patients, procedures, reminders
 from bot.store.staff_schema import threads
+from intents.faq import THREAD_LIFT
 
 PLACE = "addresses.chat"
-MAIN = "thread_lift"  # the procedure that the chat speaks of; staff may add others later
+MAIN = THREAD_LIFT
 
 # What every message asks is said once, at the start: to say it takes the library longer than to carry it out.
 _WHO = Said(
@@ -28,13 +30,14 @@ _WHO = Said(
         patients.c.reminders,
         patients.c.detail,
         procedures.c.date,
+        procedures.c.kind,
     )
     .select_from(addresses.join(patients))
-    .outerjoin(procedures, (procedures.c.patient_id == patients.c.id) & (procedures.c.kind == MAIN))
+    .outerjoin(procedures, procedures.c.patient_id == patients.c.id)
     .where(addresses.c.channel == bindparam("at_channel"), addresses.c.chat_mac == bindparam("mac"))
 )
 _UPCOMING = (
-    select(reminders.c.due_at, reminders.c.step_id)
+    select(reminders.c.due_at, reminders.c.step_id, procedures.c.kind)
     .join(procedures)
     .where(
         procedures.c.patient_id == bindparam("of_patient"),
@@ -59,7 +62,7 @@ class Patients(Database):
 
     def _patient(self, db: Connection, address: Address) -> Patient | None:
         found = _WHO.run(db, at_channel=address.channel, mac=self.mac(address))
-        return _patient_value(found[0], address) if found else None
+        return _patient_value(found, address) if found else None
 
     def chats_of(self, patient_id: int) -> list[Address]:
         """Every chat of the patient, oldest first."""
@@ -161,6 +164,15 @@ class Patients(Database):
         self._plan(db, procedure_id, date, planned, now)
         self._follow_state(db, patient_id, now)
 
+    def call_off(self, patient_id: int, kind: str) -> bool:
+        """The procedure will not be, or was never: it goes with its reminders and answers. False when there is none.
+
+        Messages on their way are past recall.
+        """
+        theirs = (procedures.c.patient_id == patient_id) & (procedures.c.kind == kind)
+        with self.write() as db:
+            return db.execute(delete(procedures).where(theirs)).rowcount == 1
+
     def plan_again(self, procedure_id: int, date: dt.date, planned: list[Planned], now: dt.datetime) -> None:
         """The same date under a changed plan; nothing happens if the patient has moved the date meanwhile."""
         query = select(procedures.c.patient_id).where(
@@ -190,6 +202,7 @@ class Patients(Database):
             row.step_id: row
             for row in db.execute(select(reminders).where(mine, reminders.c.procedure_date == date))
         }
+        wanted = {item.step_id for item in planned}
         for settled in settle(planned, now, had):
             item = settled.planned
             times = {"due_at": item.due_at, "expires_at": item.expires_at, "next_at": item.due_at}
@@ -204,6 +217,10 @@ class Patients(Database):
             elif row.state == "cancelled" and settled.state == "pending":
                 again = {"state": "pending", "reason": None, "ended_at": None, **times}
                 db.execute(update(reminders).where(reminders.c.id == row.id).values(again))
+        gone = [row.id for id, row in known.items() if row.state in ("pending", "held") and id not in wanted]
+        if gone:  # the step has left the plan of this kind of procedure
+            left = update(reminders).where(self.among(reminders.c.id, gone))
+            db.execute(left.values(ended("cancelled", "step_removed", now)))
 
     def set_reminders(self, patient_id: int, state: RemindersState, now: dt.datetime | None = None) -> None:
         """Pause holds what is to come, stop cancels it, on brings both back; lateness is judged when they go
@@ -343,9 +360,10 @@ def release_after_alert(db: Connection, patient_id: int | None) -> None:
 _NO_LEASE: dict[str, Any] = {"lease_by": None, "lease_until": None, "started_at": None}
 
 
-def _patient_value(row: tuple[Any, ...], address: Address) -> Patient:
-    """A row of `_WHO`, in the driver's own values."""
-    id_, language, traditional, timezone, consent_at, reminders_, detail, date = row
+def _patient_value(rows: list[tuple[Any, ...]], address: Address) -> Patient:
+    """The rows of `_WHO`, one a procedure, in the driver's own values."""
+    id_, language, traditional, timezone, consent_at, reminders_, detail, *_ = rows[0]
+    known = ordered(Procedure(kind, _date(date)) for *_, date, kind in rows if date)
     return Patient(
         address=address,
         id=id_,
@@ -353,10 +371,15 @@ def _patient_value(row: tuple[Any, ...], address: Address) -> Patient:
         traditional=bool(traditional),
         consent_at=from_micros(consent_at),
         timezone=timezone,
-        procedure_date=dt.date.fromisoformat(date) if isinstance(date, str) else date,
+        procedure_date=known[-1].date if known else None,
         reminders=reminders_,
         detail=bool(detail),
+        procedures=known,
     )
+
+
+def _date(value: str | dt.date) -> dt.date:
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value
 
 
 __all__ = ["MAIN", "Patients", "ended", "held", "released"]

@@ -1,7 +1,8 @@
 """Seen, not assumed: what is due, what is stuck, what staff must look at."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import and_, func, or_, select, update
@@ -127,23 +128,29 @@ class Watch(Deliveries):
 
     # --- should exist against exists
 
-    def missing_steps(self, step_ids: Sequence[str], since: dt.date) -> dict[str, int]:
-        """Step -> how many procedures from `since` on lack their reminder of it; empty when all is planned."""
+    def missing_steps(self, steps_of: Callable[[str], Collection[str]], since: dt.date) -> dict[str, int]:
+        """Step -> how many procedures from `since` on lack their reminder of it; empty when all is planned.
+
+        `steps_of`: kind of procedure -> the steps of its plan.
+        """
         current = and_(
             procedures.c.id == reminders.c.procedure_id, procedures.c.date == reminders.c.procedure_date
         )
         per_step = (
-            select(reminders.c.step_id, func.count())
+            select(procedures.c.kind, reminders.c.step_id, func.count())
+            .select_from(reminders)
             .join(procedures, current)
-            .where(procedures.c.date >= since, reminders.c.step_id.in_(step_ids))
-            .group_by(reminders.c.step_id)
+            .where(procedures.c.date >= since)
+            .group_by(procedures.c.kind, reminders.c.step_id)
         )
+        per_kind = select(procedures.c.kind, func.count()).where(procedures.c.date >= since)
         with self.read() as db:
-            total = db.execute(select(func.count()).where(procedures.c.date >= since)).scalar_one()
-            exists: dict[str, int] = dict(db.execute(per_step).all())
-        return {
-            step_id: total - exists.get(step_id, 0) for step_id in step_ids if exists.get(step_id, 0) != total
-        }
+            totals = db.execute(per_kind.group_by(procedures.c.kind)).all()
+            exists = {(kind, step_id): count for kind, step_id, count in db.execute(per_step)}
+        missing = Counter[str]()
+        for kind, total in totals:
+            missing.update({step: total - exists.get((kind, step), 0) for step in steps_of(kind)})
+        return {step_id: count for step_id, count in missing.items() if count}
 
     def journeys(self, since: dt.date, after: int = 0, limit: int = 500) -> list[Journey]:
         """Procedures from `since` on, in pages by their id."""

@@ -4,7 +4,18 @@
 """
 
 from intents.faq.loading import Faq, load, schema
-from intents.faq.shape import URGENCIES, Entry, RedFlag, Step, Urgency
+from intents.faq.shape import THREAD_LIFT, URGENCIES, Entry, RedFlag, Step, Urgency
 from intents.strict_yaml import FaqProblems
 
-__all__ = ["URGENCIES", "Entry", "Faq", "FaqProblems", "RedFlag", "Step", "Urgency", "load", "schema"]
+__all__ = [
+    "THREAD_LIFT",
+    "URGENCIES",
+    "Entry",
+    "Faq",
+    "FaqProblems",
+    "RedFlag",
+    "Step",
+    "Urgency",
+    "load",
+    "schema",
+]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from intents.faq.errors import translated
 from intents.faq.rules import RULES
-from intents.faq.shape import Clinic, Entry, FaqFile, Lang, RedFlag, Step
+from intents.faq.shape import THREAD_LIFT, Clinic, Entry, FaqFile, Lang, RedFlag, Step
 from intents.strict_yaml import FaqProblems, Path, read
 
 
@@ -40,6 +40,20 @@ class Faq:
     @cached_property
     def steps(self) -> dict[str, Step]:
         return {step.id: step for step in self.file.reminders.steps}
+
+    @property
+    def procedures(self) -> list[str]:
+        """The kinds of procedure that a patient may have."""
+        return list(self.file.reminders.procedures) or [THREAD_LIFT]
+
+    def steps_of(self, kind: str) -> list[Step]:
+        """The plan of a procedure of this kind; one that has left the file keeps what belongs to every kind."""
+        return [step for step in self.file.reminders.steps if not step.only_for or kind in step.only_for]
+
+    def procedure_name(self, kind: str, language: str) -> str:
+        """The name of a kind of procedure for patients and staff; its id where the file has none (any more)."""
+        texts = self.file.reminders.procedures.get(kind)
+        return self.say(texts, language) if texts else kind.replace("_", " ")
 
     def place(self, path: Path) -> tuple[int, int]:
         """Line and column (from 1) of `path`, or of its nearest parent that stands in the file."""

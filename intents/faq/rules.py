@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from intents.faq.errors import closest, in_words, name_of
-from intents.faq.shape import ASKING_ID_LENGTH, FaqFile
+from intents.faq.shape import ASKING_ID_LENGTH, KIND_LENGTH, THREAD_LIFT, FaqFile
 from intents.languages import LANGUAGES
 from intents.messages import EVERYWHERE, MESSAGES
 from intents.strict_yaml import Document, Path, Problem
@@ -161,4 +161,23 @@ def _check_ins(file: FaqFile, document: Document) -> Iterator[Problem]:
             )
 
 
-RULES = (_every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic, _check_ins)
+def _procedures(file: FaqFile, document: Document) -> Iterator[Problem]:
+    kinds = list(file.reminders.procedures) or [THREAD_LIFT]
+    at = document.place(("reminders", "procedures"))
+    if THREAD_LIFT not in kinds:
+        yield Problem(
+            *at, f"reminders.procedures: {THREAD_LIFT} is missing; patients enrolled so far have it"
+        )
+    for kind in kinds:
+        if len(kind) > KIND_LENGTH:
+            yield Problem(*at, f'reminders.procedures: "{kind}" has more than {KIND_LENGTH} characters')
+    for i, step in enumerate(file.reminders.steps):
+        for j, name in enumerate(step.only_for):
+            if name not in kinds:
+                here = document.place(("reminders", "steps", i, "only_for", j))
+                yield Problem(*here, f'{step.id}.only_for: "{name}" is not known{closest(name, kinds)}')
+
+
+RULES = (
+    _every_language, _placeholders, _unique_ids, _known_references, _windows, _clinic, _check_ins, _procedures,
+)  # fmt: skip

@@ -14,6 +14,8 @@ LABEL_LENGTH = 20  # LINE cuts a quick reply's label here
 ANSWER_LENGTH = 1500
 ASKING_ID_LENGTH = 20  # of a step with a check-in: its buttons carry the id, and have 48 bytes
 TEXT_LENGTH = 3000
+THREAD_LIFT = "thread_lift"  # the kind of procedure that everybody has who is enrolled without naming one
+KIND_LENGTH = 24  # of a kind of procedure: the buttons that ask which one carry it
 
 _QUOTE_ME = {
     "bool": "true or false",
@@ -172,9 +174,13 @@ class CheckIn(Strict):
 
 
 class Step(Strict):
-    """One reminder: `day` after the procedure (day 0 is its day), `at` local time."""
+    """One reminder: `day` after the procedure (day 0 is its day), `at` local time.
+
+    `only_for`: the kinds of procedure that it belongs to; empty: to every kind.
+    """
 
     id: Id
+    only_for: list[Id] = []
     day: Whole
     at: Clock
     urgent: Flag = False
@@ -190,7 +196,10 @@ class QuietHours(Strict):
 
 
 class Reminders(Strict):
+    """`procedures`: the kinds that the clinic does, with the names that patients read; none: thread lifts only."""
+
     quiet_hours: QuietHours
+    procedures: dict[Id, Label] = {}
     steps: Annotated[list[Step], Field(min_length=1)]
 
 
