@@ -41,6 +41,8 @@ class Calling:
 
     async def keep_requests(self, effects: tuple[Effect, ...], session: Session, words: Wording) -> list[int]:
         """Keep what staff must decide, before the patient hears that it was passed on. The requests' numbers."""
+        if not effects:
+            return []
         visits, patient, now = self._staff.visits, speaking(session.patient, words), self._clock()
         kept = []
         for effect in effects:
@@ -79,6 +81,10 @@ class Calling:
         session.talk.extend(lines)
         concerned = context.taken_over or context.alert_open
         alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
+        if event.file and (alerts or not concerned):
+            session.pictures.append(event)
+        if not alerts and not concerned:
+            return []
         patient, afterwards = speaking(session.patient, words), []
         for alert in alerts:
             told = await self._alert(alert, patient, lines if concerned else tuple(session.talk))
@@ -91,8 +97,6 @@ class Calling:
                 log.error("relay_failed", **fault(err))
                 if waits:
                     afterwards.append("alert_not_sent")
-        elif event.file:
-            session.pictures.append(event)
         if alerts and session.pictures:
             await self._show_pictures(patient, session)
         return afterwards
