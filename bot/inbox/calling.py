@@ -101,6 +101,24 @@ class Calling:
             await self._show_pictures(patient, session)
         return afterwards
 
+    async def left_unsaid(
+        self, decision: Decision, texts: tuple[str, ...], answered: bool, session: Session, words: Wording
+    ) -> None:
+        """What could not be told of an alert goes with the next reply, and staff know that it was not told."""
+        if not any(isinstance(effect, OpenAlert) for effect in decision.effects):
+            return
+        try:
+            await self._staff.unsaid(speaking(session.patient, words), texts, answered, self._clock())
+        except Exception as err:
+            log.error("unsaid_not_kept", **fault(err))
+
+    async def unsaid_told(self, address: Address) -> None:
+        """If we die before this it is said once more."""
+        try:
+            await self._staff.unsaid_told(address, self._clock())
+        except Exception as err:
+            log.error("said_not_kept", **fault(err))
+
     async def take_leave(self, address: Address) -> None:
         """Staff hear that all of this chat is about to be deleted. Whatever fails there, it is."""
         try:
