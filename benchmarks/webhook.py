@@ -105,7 +105,7 @@ async def serve(path: str, port: int, handle: Any) -> None:
 async def our_bot(platform: str, sink: str, port: int) -> None:
     """The product, as `smileline run` builds it."""
     from bot import logs
-    from bot.app import App
+    from bot.app import App, spare_the_collector
     from bot.channels.telegram.pace import Lane
     from bot.config import Settings
     from bot.inbox.crowd import Crowd
@@ -136,6 +136,7 @@ async def our_bot(platform: str, sink: str, port: int) -> None:
         pace = app.channels["telegram"]._pace  # type: ignore[attr-defined]
         pace._all, pace._chat_per_second = Lane(1e6, 1), 1e6
     async with app.running():
+        spare_the_collector()
         await asyncio.Event().wait()
 
 

@@ -60,7 +60,11 @@ def set_up(level: str = "INFO") -> None:
         _hide,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],  # type: ignore[list-item]
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,  # type: ignore[list-item]
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

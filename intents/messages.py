@@ -35,7 +35,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "unsupported_photo": (), "unsupported_voice": (), "unsupported_sticker": (), "unsupported_other": (),
     "too_long": (), "empty": (), "rate_limited": (), "error": (), "group_refused": (), "edited": (),
     # alerts and people taking over
-    "alert_sent": (), "alert_not_sent": (), "alert_read": ("name", "time"), "alert_unanswered": ("minutes",),
+    "alert_sent": (), "alert_not_sent": (), "unsaid": (), "alert_read": ("name", "time"), "alert_unanswered": ("minutes",),
     "alert_closed": (), "relay_start": (), "relay_end": (),
     # appointments, links
     "appointment_ask": (), "appointment_received": (), "appointment_confirmed": ("when",),

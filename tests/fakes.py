@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from bot.channels.port import Receive, SendFailed
+from bot.core.unsaid import added
 from bot.core.values import Address, Incoming, Line, Message, OpenAlert, Patient, Situation
 from tests.helpers import NOW
 
@@ -108,6 +109,8 @@ class FakeStaff:
     pictures: tuple[Incoming, ...] = ()
     left: list[Address] = field(default_factory=list)
     wrote_at: dt.datetime | None = None
+    kept: dict[Address, tuple[str, ...]] = field(default_factory=dict)  # what patients could not be told
+    not_told: list[bool] = field(default_factory=list)  # whether they had got an answer at least
     fails: bool = False
     visits: FakeVisits = field(default_factory=FakeVisits)
 
@@ -117,7 +120,8 @@ class FakeStaff:
     def situation(self, address: Address) -> Situation:
         alarmed = any(patient.address == address for patient, _ in self.alerts)
         asking, reachable = address in self.asking, self.reachable
-        return Situation(address in self.taken, alarmed, asking, reachable, self.wrote_at)
+        unsaid = self.kept.get(address, ())
+        return Situation(address in self.taken, alarmed, asking, reachable, self.wrote_at, unsaid)
 
     async def heard(self, event: Incoming) -> str:
         self.listened.append(event)
@@ -129,6 +133,17 @@ class FakeStaff:
         if self.fails:
             raise ConnectionError("the staff chat is away")
         self.said.append((patient.address, lines, taken))
+
+    async def unsaid(
+        self, patient: Patient, texts: tuple[str, ...], answered: bool, now: dt.datetime
+    ) -> None:
+        if self.fails:
+            raise ConnectionError("the staff chat is away")
+        self.kept[patient.address] = added(self.kept.get(patient.address, ()), texts)
+        self.not_told.append(answered)
+
+    async def unsaid_told(self, address: Address, now: dt.datetime) -> None:
+        self.kept.pop(address, None)
 
     async def leaving(self, address: Address, now: dt.datetime) -> None:
         if self.fails:

@@ -78,6 +78,32 @@ async def test_the_card_names_the_recovery_day_of_a_known_patient(scene: Scene) 
     assert "day 3 (procedure 2026-11-20)" in scene.room.card.text
 
 
+async def test_staff_are_told_aloud_that_the_patient_does_not_know_what_to_do(scene: Scene) -> None:
+    await scene.alert()
+
+    await scene.desk.unsaid(ANNA, ("Call 119 now.",), False, NOW)
+
+    assert scene.room.posts[-1].text.startswith("The patient has NOT got the bot's answer")
+    assert not scene.room.posts[-1].quiet
+    thread = scene.store.recent_threads()[0]
+    assert scene.store.lines(thread.id)[-1].text == scene.room.posts[-1].text  # on the page too
+
+
+async def test_staff_read_when_the_patient_has_it_at_last(scene: Scene) -> None:
+    await scene.alert()
+    await scene.desk.unsaid(ANNA, ("I have alerted the clinic's staff.",), True, NOW)
+    quiet, kept = scene.room.posts[-1].quiet, scene.desk.situation(ANNA.address).unsaid
+
+    await scene.desk.unsaid_told(ANNA.address, NOW)
+    await scene.desk.unsaid_told(ANNA.address, NOW)
+
+    assert (quiet, kept) == (True, ("I have alerted the clinic's staff.",))
+    assert [post.text for post in scene.room.posts].count(
+        "The patient has now got what could not be sent before."
+    ) == 1
+    assert scene.desk.situation(ANNA.address).unsaid == ()
+
+
 async def test_a_reader_is_named_to_the_patient_with_the_time(scene: Scene) -> None:
     await scene.alert()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.inbox.eventlog import EventLog
+from bot.core.values import Address
+from bot.inbox.eventlog import GATHER_SECONDS, EventLog
 from bot.inbox.turns import Turns
 from bot.store.events import Done, Lease
 from bot.store.notes import KEPT_SECONDS, SLOT, Notes, read_notes
@@ -228,6 +229,19 @@ async def test_in_a_rush_a_commit_waits_a_moment_for_what_is_coming(busy: bool, 
     assert await asyncio.gather(*adding) == [True] * 20
     assert store.pages[0] == first
     assert sum(store.pages) == 20
+
+
+@pytest.mark.parametrize("noted", [True, False])
+async def test_no_commit_waits_where_the_next_answer_waits_for_it(scene: Scene, noted: bool) -> None:
+    if not noted:  # as on PostgreSQL
+        scene.store.notes = lambda owner: None  # type: ignore[attr-defined]
+        scene.restarted()
+
+    people = [Address("fake", f"{number}") for number in range(40)]
+    await asyncio.gather(*(scene.inbox.receive(scene.event("swollen", who)) for who in people))
+    await scene.inbox.drain()
+
+    assert (GATHER_SECONDS in scene.slept) == noted
 
 
 async def test_a_call_of_lines_with_many_events_is_one_commit_and_keeps_their_order(

@@ -400,7 +400,29 @@ async def test_the_quota_reserve_holds_pushes_and_they_ride_along_with_a_reply(
     assert "Rest tonight" in ride.message.text
     assert store.sent_count(1) == 1
     assert await clinic.outbox.ride_along(Address("line", "U1"), "event") is None
-    assert any("195 of this month's 200" in text for text in clinic.told)
+    assert any("5 of this month's 200 messages are left" in text for text in clinic.told)
+
+
+async def test_staff_hear_three_times_a_month_how_far_the_quota_is_used(store: Store, faq: Faq) -> None:
+    class Metered(FakeChannel):
+        used = 139
+
+        async def quota(self) -> tuple[int | None, int]:
+            return 200, self.used
+
+    clinic = Clinic(store, faq)
+    clinic.channels["line"] = clinic.line = line = Metered("line", retry_keys=True)
+    clinic.outbox = clinic.new_outbox()
+    heard = []
+    for hour, used in enumerate((139, 140, 179, 180, 199, 200, 201)):
+        line.used = used
+        await clinic.tick(at(1, 1 + hour, hour))
+        heard.append(len([text for text in clinic.told if "this month" in text]))
+
+    assert heard == [0, 1, 1, 2, 2, 3, 3]
+    assert "140 of this month's 200" in clinic.told[0]
+    assert "20 of this month's 200 messages are left" in clinic.told[1]
+    assert "all 200 messages of this month are used" in clinic.told[2]
 
 
 async def test_a_refilled_quota_lets_the_held_ones_go(store: Store, faq: Faq) -> None:

@@ -130,6 +130,72 @@ async def test_with_nothing_left_staff_hear_of_danger_that_could_not_be_answered
         assert [alert.kind for _, alert in clinic.scene.staff.alerts] == ["danger"]
 
 
+LATE = dt.timedelta(minutes=5)  # LINE took so long to deliver: the reply token is worth nothing
+
+
+async def test_with_nothing_left_the_line_that_staff_were_called_comes_with_the_next_reply(
+    tmp_path: Path, faq: Faq
+) -> None:
+    called = faq.message("alert_sent", "en")
+    async with month(tmp_path, faq, used=ALL) as clinic:
+        await clinic.says("I cannot breathe")
+        before, not_told = clinic.said(called), list(clinic.scene.staff.not_told)
+        await clinic.says("swollen")
+
+        assert (before, not_told) == (False, [True])
+        assert clinic.ways() == ["reply", "reply"]
+        assert clinic.said(f"{faq.message('unsaid', 'en')}\n\n{called}")
+        assert clinic.scene.staff.kept == {}
+
+
+async def test_with_nothing_left_what_to_do_in_danger_comes_with_the_next_reply(
+    tmp_path: Path, faq: Faq
+) -> None:
+    async with month(tmp_path, faq, used=ALL) as clinic:
+        await clinic.says("I cannot breathe", ago=LATE)
+        before, not_told = clinic.ways(), list(clinic.scene.staff.not_told)
+        await clinic.says("swollen")
+        await clinic.says("swollen")
+
+        assert (before, not_told) == ([], [False])
+        first, second = clinic.platform.texts()[:2]
+        assert first.startswith(faq.message("unsaid", "en"))
+        assert "119" in first
+        assert faq.message("alert_sent", "en") in first
+        assert "119" not in second
+
+
+async def test_danger_that_is_told_of_again_comes_first_and_once(tmp_path: Path, faq: Faq) -> None:
+    async with month(tmp_path, faq, used=ALL) as clinic:
+        await clinic.says("I cannot breathe", ago=LATE)
+        await clinic.says("I cannot breathe")
+
+        shown = clinic.platform.texts()[0]
+        assert shown.index("119") < shown.index(faq.message("unsaid", "en"))
+        assert shown.count("119") == 1
+
+
+async def test_while_a_person_talks_what_was_not_told_comes_alone(tmp_path: Path, faq: Faq) -> None:
+    async with month(tmp_path, faq, used=ALL) as clinic:
+        await clinic.says("I cannot breathe", ago=LATE)
+        clinic.scene.staff.taken.add(ANNA)
+        await clinic.says("swollen")
+
+        assert clinic.ways() == ["reply"]
+        assert clinic.said("119")
+
+
+async def test_what_could_not_be_told_is_kept_until_it_can_be(tmp_path: Path, faq: Faq) -> None:
+    async with month(tmp_path, faq, used=ALL) as clinic:
+        await clinic.says("I cannot breathe", ago=LATE)
+        await clinic.says("swollen", ago=LATE)
+        after_two = clinic.ways()
+        await clinic.says("swollen")
+
+        assert after_two == []
+        assert clinic.said("119")
+
+
 async def test_in_the_new_month_what_was_held_goes_out(tmp_path: Path, faq: Faq) -> None:
     async with month(tmp_path, faq, used=ALL) as clinic:
         await clinic.scene.outbox.tick()

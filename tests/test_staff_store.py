@@ -57,6 +57,39 @@ def test_taking_over_is_won_by_one(store: Store) -> None:
     assert not store.situation(ANNA, NOW).taken_over
 
 
+def test_what_could_not_be_told_hangs_on_the_open_alert(store: Store) -> None:
+    nothing_open = store.keep_unsaid(ANNA, ("call 119",))
+    alert = store.open_alert(ANNA, None, "danger", "urgent", None, "x", NOW)
+
+    assert not nothing_open
+    assert store.keep_unsaid(ANNA, ("call 119", "staff know"))
+    assert store.keep_unsaid(ANNA, ("staff know", "wait"))
+    assert store.situation(ANNA, NOW).unsaid == ("call 119", "staff know", "wait")
+    assert store.situation(BEN, NOW).unsaid == ()
+    store.close_alert(alert.id, "Kim", "called", NOW)
+    store.open_alert(ANNA, None, "danger", "urgent", None, "x", NOW)
+    assert store.situation(ANNA, NOW).unsaid == ()
+    assert not store.forget_unsaid(ANNA)
+
+
+def test_what_was_told_at_last_is_told_once(store: Store) -> None:
+    store.open_alert(ANNA, None, "danger", "urgent", None, "x", NOW)
+    store.keep_unsaid(ANNA, ("call 119",))
+
+    assert store.forget_unsaid(ANNA)
+    assert not store.forget_unsaid(ANNA)
+    assert store.situation(ANNA, NOW).unsaid == ()
+    assert store.situation(ANNA, NOW).alert_open
+
+
+def test_of_what_could_not_be_told_the_newest_is_kept(store: Store) -> None:
+    store.open_alert(ANNA, None, "danger", "urgent", None, "x", NOW)
+    for number in range(9):
+        store.keep_unsaid(ANNA, (f"{number}",))
+
+    assert store.situation(ANNA, NOW).unsaid == ("5", "6", "7", "8")
+
+
 def test_waiting_counts_from_the_first_word_and_only_while_taken(store: Store) -> None:
     thread = store.thread_of(ANNA, NOW)
     store.patient_waits(thread.id, NOW)

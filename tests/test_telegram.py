@@ -10,7 +10,7 @@ import pytest
 from bot import logs
 from bot.channels.port import SendFailed
 from bot.core.journey import reminder
-from bot.core.values import Address, Button, DatePicker, Message
+from bot.core.values import Address, Button, DatePicker, Incoming, Message
 from bot.core.wording import Wording
 from intents.faq import Faq
 from tests import channel_fakes
@@ -274,6 +274,44 @@ async def test_updates_wait_while_the_bot_is_away_and_come_in_order() -> None:
 
         assert [event.text for event in await inbox.first(150)] == [f"{number}" for number in range(150)]
         await server.seen(lambda: not server.queue)  # all confirmed
+        await channel.stop()
+
+
+class Together:
+    """An inbox that stores nothing before `count` events are in its hands."""
+
+    def __init__(self, count: int) -> None:
+        self.texts: list[str] = []
+        self._all = asyncio.Barrier(count)
+
+    async def receive(self, event: Incoming) -> None:
+        self.texts.append(event.text)
+        await self._all.wait()
+
+
+async def test_updates_that_come_together_are_stored_together_and_in_order() -> None:
+    async with bot_api.BotApiServer() as server:
+        for number in range(30):
+            await server.say(CHAT + number, f"{number}")
+        channel, inbox = telegram_channel(server.url), Together(30)
+
+        await channel.start(inbox.receive)
+
+        await server.seen(lambda: not server.queue)  # all confirmed
+        assert inbox.texts == [f"{number}" for number in range(30)]
+        await channel.stop()
+
+
+async def test_updates_of_which_one_was_not_stored_are_not_confirmed() -> None:
+    async with bot_api.BotApiServer() as server:
+        for text in ("one", "two", "three"):
+            await server.say(CHAT, text)
+        channel, inbox = telegram_channel(server.url), Kept()
+        inbox.failures = [OSError("disk full")]
+
+        await channel.start(inbox.receive)
+
+        assert {event.text for event in await inbox.first(3)} == {"one", "two", "three"}
         await channel.stop()
 
 

@@ -71,6 +71,7 @@ class Situation:
     asking_wishes: bool = False
     takes_requests: bool = False  # somebody will see a request for a visit, if not at once
     staff_at: dt.datetime | None = None  # when a person wrote to this patient last, or took over
+    unsaid: tuple[str, ...] = ()  # what the patient could not be told of the open alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ class Context:
     staff_reachable: bool = False
     taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger and of the patient's own data only
     alert_open: bool = False  # staff are concerned with this patient
+    unsaid: tuple[str, ...] = ()  # what the patient could not be told of it
     asking_wishes: bool = False  # the patient was asked when they want to come
     takes_requests: bool = False  # somebody will see a request for a visit
     ask_helpful: bool = False  # whether it is time to ask "was this helpful?"

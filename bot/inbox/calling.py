@@ -41,6 +41,8 @@ class Calling:
 
     async def keep_requests(self, effects: tuple[Effect, ...], session: Session, words: Wording) -> list[int]:
         """Keep what staff must decide, before the patient hears that it was passed on. The requests' numbers."""
+        if not effects:
+            return []
         visits, patient, now = self._staff.visits, speaking(session.patient, words), self._clock()
         kept = []
         for effect in effects:
@@ -79,6 +81,10 @@ class Calling:
         session.talk.extend(lines)
         concerned = context.taken_over or context.alert_open
         alerts = [effect for effect in decision.effects if isinstance(effect, OpenAlert)]
+        if event.file and (alerts or not concerned):
+            session.pictures.append(event)
+        if not alerts and not concerned:
+            return []
         patient, afterwards = speaking(session.patient, words), []
         for alert in alerts:
             told = await self._alert(alert, patient, lines if concerned else tuple(session.talk))
@@ -91,11 +97,27 @@ class Calling:
                 log.error("relay_failed", **fault(err))
                 if waits:
                     afterwards.append("alert_not_sent")
-        elif event.file:
-            session.pictures.append(event)
         if alerts and session.pictures:
             await self._show_pictures(patient, session)
         return afterwards
+
+    async def left_unsaid(
+        self, decision: Decision, texts: tuple[str, ...], answered: bool, session: Session, words: Wording
+    ) -> None:
+        """What could not be told of an alert goes with the next reply, and staff know that it was not told."""
+        if not any(isinstance(effect, OpenAlert) for effect in decision.effects):
+            return
+        try:
+            await self._staff.unsaid(speaking(session.patient, words), texts, answered, self._clock())
+        except Exception as err:
+            log.error("unsaid_not_kept", **fault(err))
+
+    async def unsaid_told(self, address: Address) -> None:
+        """If we die before this it is said once more."""
+        try:
+            await self._staff.unsaid_told(address, self._clock())
+        except Exception as err:
+            log.error("said_not_kept", **fault(err))
 
     async def take_leave(self, address: Address) -> None:
         """Staff hear that all of this chat is about to be deleted. Whatever fails there, it is."""

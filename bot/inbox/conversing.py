@@ -13,6 +13,7 @@ from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
 from bot.core import checkins, enrol
 from bot.core.conversation import decide, words_for
+from bot.core.unsaid import with_unsaid
 from bot.core.values import (
     Address,
     Context,
@@ -204,30 +205,51 @@ class Conversing:
     ) -> None:
         requests = await self._calling.keep_requests(decision.effects, session, words)
         tell = self._calling.tell(decision, session, words, event, context)
+        say = partial(self._say, event, decision, session, context, answering, words)
         if concerns_people(decision, context):
             # Staff are called while the reply is under way: neither waits for the other's platform.
             calling = asyncio.create_task(tell)
             try:
-                await self._say(event, decision, session, context, answering)
+                unsaid = await say()
             finally:
                 afterwards = await calling
         else:
             afterwards = await tell
-            await self._say(event, decision, session, context, answering)
-        for key in afterwards:
-            await answering.say(Message(words(key)))
+            unsaid = await say()
+        answered = not unsaid
+        for line in (Message(words(key)) for key in afterwards):
+            if not await answering.say(line):
+                unsaid.append(line)
+        if unsaid and answering.used_up:
+            texts = tuple(message.words for message in unsaid)
+            await self._calling.left_unsaid(decision, texts, answered, session, words)
         await self._calling.show_requests(requests, session, words)
 
     async def _say(
-        self, event: Incoming, decision: Decision, session: Session, context: Context, answering: Answering
-    ) -> None:
+        self,
+        event: Incoming,
+        decision: Decision,
+        session: Session,
+        context: Context,
+        answering: Answering,
+        words: Wording,
+    ) -> list[Message]:
+        """What was not taken."""
         ride = await self._riding.along(event, decision, context, session.patient, answering.repeated)
-        for number, message in enumerate(decision.replies):
+        replies = decision.replies
+        if not replies and context.unsaid and event.reply_handle:  # a person talks, or nothing need be said
+            replies = (Message(""),)
+        for number, message in enumerate(replies):
             rider = Rider(ride.message, partial(self._riding.ended, ride)) if ride and number == 0 else None
-            if not await answering.say(message, rider):
-                return
+            unsaid = context.unsaid if number == 0 else ()
+            shown = with_unsaid(message, unsaid, decision.outcome == "danger", words)
+            if not await answering.say(shown, rider):
+                return list(replies[number:])
+            if unsaid:
+                await self._calling.unsaid_told(event.address)
         if decision.replies:
             session.last_buttons, session.spoke_at = decision.replies[-1].buttons, self._clock()
+        return []
 
     async def _slow_down(self, event: Incoming, session: Session, answering: Answering, done: Done) -> Done:
         if not session.warned:

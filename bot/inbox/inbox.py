@@ -57,7 +57,7 @@ class Inbox:
         self._store, self._channels, self._staff, self._clock = store, channels, staff, clock
         self._sleep = sleep
         self._leases = Leases(store, owner, channels.keys(), clock)
-        self._events = EventLog(store, self._leases.fresh, self._busy, sleep)
+        self._events = EventLog(store, self._leases.fresh, self._rush, sleep)
         self._notes = store.notes(owner)
         self._beside = Beside()
         self.conversing = Conversing(
@@ -128,6 +128,10 @@ class Inbox:
 
     def _busy(self) -> bool:
         return len(self._last) > BUSY
+
+    def _rush(self) -> bool:
+        """Whether a commit may wait for more to come: not where the next answer waits for it."""
+        return self._notes is not None and self._busy()
 
     async def drain(self) -> None:
         """Wait until everything received so far is handled."""

@@ -156,6 +156,7 @@ def context_of(
         staff_reachable=staff_reachable,
         taken_over=known.situation.taken_over,
         alert_open=known.situation.alert_open,
+        unsaid=known.situation.unsaid,
         asking_wishes=known.situation.asking_wishes,
         takes_requests=known.situation.takes_requests,
         ask_helpful=session.answers == 0,

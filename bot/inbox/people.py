@@ -51,6 +51,16 @@ class Staff(Protocol):
     async def leaving(self, address: Address, now: dt.datetime) -> None:
         """All that is kept of this chat is about to be deleted: told before, since afterwards its place is unknown."""
 
+    async def unsaid(
+        self, patient: Patient, texts: tuple[str, ...], answered: bool, now: dt.datetime
+    ) -> None:
+        """Keep what the patient could not be told of an alert until they write; staff hear of it. `answered`: they were told
+        what to do, and not that staff were called.
+        """
+
+    async def unsaid_told(self, address: Address, now: dt.datetime) -> None:
+        """They have been told."""
+
     async def shown(self, patient: Patient, events: tuple[Incoming, ...]) -> None:
         """Pictures that the patient sent before somebody was called."""
 

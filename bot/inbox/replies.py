@@ -47,6 +47,7 @@ class Answering:
         self.repeated, self._said = repeated, 0
         self._rider: Rider | None = None  # as long as it may still go along
         self._rode: bool | None = False  # whether it went out; None: nobody can tell
+        self.used_up = False  # whether the platform's messages of this month are
         self.before_words: Callable[[], None] = _nothing  # called when there is something to say
 
     async def say(self, message: Message, rider: Rider | None = None) -> bool:
@@ -128,6 +129,7 @@ class Answering:
             waited, pause = waited + rest, min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _give_up(self, err: SendFailed) -> None:
+        self.used_up = self.used_up or err.reason == "quota"
         log.warning("reply_failed", channel=self._channel.name, reason=err.reason, permanent=err.permanent)
         if err.permanent:
             try:

@@ -22,6 +22,7 @@ OLD_COPY = dt.timedelta(
 )  # how far the database may lag behind the marker before it counts as an old copy
 LONG_SILENCE = dt.timedelta(hours=6)
 QUOTA_EVERY = dt.timedelta(hours=1)
+EARLY_SHARE = 0.7  # of a month's messages, used: staff hear of it while they can still buy more
 RESERVE_SHARE = 0.1  # of a month's messages, kept for what is urgent
 JUMP_SECONDS = 300.0
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -156,10 +157,29 @@ class Watchman:
             return name in self._saving
         if limit is None:
             return False
-        if used >= 0.7 * limit:
-            text = f"{name}: {used} of this month's {limit} messages are used; the last {RESERVE_SHARE:.0%} are kept back."
-            await asyncio.to_thread(self._store.notice, f"quota:{name}:{now:%Y-%m}", text, now)
+        if stage := _stage(name, limit, used):
+            key, text = stage
+            await asyncio.to_thread(self._store.notice, f"{key}:{name}:{now:%Y-%m}", text, now)
         return limit - used <= RESERVE_SHARE * limit
+
+
+def _stage(name: str, limit: int, used: int) -> tuple[str, str] | None:
+    """How far a month's quota is used, as (key, what staff are told of it once a month)."""
+    if used >= limit:
+        return "quota_used", (
+            f"{name}: all {limit} messages of this month are used. Patients get replies to what they write, which are free, "
+            "and nothing else: no reminder, no word from staff unless the patient has just written. If it matters, call them."
+        )
+    if limit - used <= RESERVE_SHARE * limit:
+        return "quota_reserve", (
+            f"{name}: {limit - used} of this month's {limit} messages are left. From now on routine reminders wait for the "
+            "patient's next message; urgent ones, danger and your own words go out."
+        )
+    if used >= EARLY_SHARE * limit:
+        return "quota", (
+            f"{name}: {used} of this month's {limit} messages are used; the last {RESERVE_SHARE:.0%} are kept back."
+        )
+    return None
 
 
 def steady_seconds() -> float:

@@ -20,6 +20,7 @@ from bot.staff.pictures import Links, Pictures
 from bot.staff.post import Post
 from bot.staff.relay import Relay
 from bot.staff.room import StaffRoom
+from bot.staff.unsaid import Unsaid
 from bot.staff.visits import Visits
 from bot.staff.voice import Voice
 from bot.store.store import Store
@@ -51,6 +52,7 @@ class StaffDesk:
         self.pictures = Pictures(store, room, channels, clock, links)
         self.relay = Relay(store, self.post, self.voice, self.alerting, self.learning, self.pictures)
         self.visits = Visits(store, self.post, self.voice)
+        self._unsaid = Unsaid(store, self.post)
         self.digest, self._forgotten = Digest(store, faq), Forgotten(store, faq)
         self.asking = Asking(store, self.post, editing) if editing else None
         self._listening = Listening(
@@ -87,6 +89,16 @@ class StaffDesk:
     ) -> None:
         """What is said while an alert is open or a person has taken over."""
         await self.relay.overheard(patient.address, event, lines, taken, now)
+
+    async def unsaid(
+        self, patient: Patient, texts: tuple[str, ...], answered: bool, now: dt.datetime
+    ) -> None:
+        """What the patient could not be told of an alert."""
+        await self._unsaid.keep(patient.address, texts, answered, now)
+
+    async def unsaid_told(self, address: Address, now: dt.datetime) -> None:
+        """They have been told."""
+        await self._unsaid.told(address, now)
 
     async def leaving(self, address: Address, now: dt.datetime) -> None:
         """All that is kept of this chat is about to be deleted."""

@@ -156,7 +156,9 @@ class Alerts(Database):
         """It is dealt with; the patient's held reminders go on. False when it was closed before."""
         with self.write() as db:
             change = update(alerts).where(alerts.c.id == alert_id, alerts.c.closed_at.is_(None))
-            ending = {"closed_at": now, "closed_by": by[:64], "close_reason": reason[:200]}
+            ending = {
+                "closed_at": now, "closed_by": by[:64], "close_reason": reason[:200], "unsaid_sealed": None,
+            }  # fmt: skip
             closed = db.execute(change.values(ending).returning(alerts.c.patient_id)).one_or_none()
             if closed is None:
                 return False

@@ -14,6 +14,7 @@ from bot.store.patients import release_after_alert
 from bot.store.said import Said
 from bot.store.schema import addresses, alerts, from_micros, to_micros
 from bot.store.staff_schema import accounts, alert_rings, appointments, posts, talk, threads
+from bot.store.unsaid import read_unsaid
 
 TALK_KEPT = 200  # lines of one conversation
 ASKED_FOR = dt.timedelta(hours=6)  # how long "which day and time suit you?" waits for its answer
@@ -39,6 +40,9 @@ _SITUATION = Said(
         exists(_ASKING),
         exists(select(accounts.c.id)),
         _THREAD.with_only_columns(threads.c.staff_at).scalar_subquery(),
+        _OPENED.with_only_columns(alerts.c.unsaid_sealed)
+        .where(alerts.c.closed_at.is_(None))
+        .scalar_subquery(),
     )
 )
 
@@ -141,9 +145,10 @@ class Care(Database):
         mac, since = self._vault.mac(address.channel, address.chat), to_micros(now - ASKED_FOR)
         with self.read() as db:
             row = _SITUATION.run(db, at_channel=address.channel, mac=mac, since=since)[0]
-        taken, alarmed, asking, requests, staff_at = row
+        taken, alarmed, asking, requests, staff_at, sealed = row
         wrote_at = None if staff_at is None else from_micros(staff_at)
-        return Situation(bool(taken), bool(alarmed), bool(asking), bool(requests), wrote_at)
+        unsaid = read_unsaid(self._vault, sealed)
+        return Situation(bool(taken), bool(alarmed), bool(asking), bool(requests), wrote_at, unsaid)
 
     # --- taking over
 

@@ -250,6 +250,7 @@ alerts = Table(
     Column("closed_at", Moment),
     Column("closed_by", String(64)),
     Column("close_reason", String(200)),
+    Column("unsaid_sealed", LargeBinary),  # what the patient could not be told, a JSON list; while it is open
     sqlite_autoincrement=True,
 )
 Index(

@@ -16,9 +16,12 @@ from bot.store.figures import Figures
 from bot.store.pairings import Pairings
 from bot.store.pictures import Pictures
 from bot.store.staff import Accounts
+from bot.store.unsaid import Unsaid
 
 
-class Store(Events, Alerts, Care, Appointments, Figures, Accounts, Bulk, Enrolments, Pairings, Pictures):
+class Store(
+    Events, Alerts, Care, Unsaid, Appointments, Figures, Accounts, Bulk, Enrolments, Pairings, Pictures
+):
     """One object for all threads of a process; any number of processes may have their own.
 
     Every method raises StoreError when the database is locked, away or full; nothing is half done then.

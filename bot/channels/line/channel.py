@@ -24,6 +24,7 @@ from bot.channels.line.menu import MenuTexts, language_of, set_up_rich_menus
 from bot.channels.line.messages import MESSAGES_A_CALL, picture, render
 from bot.channels.persist import Sleep
 from bot.channels.port import Receive, SendFailed
+from bot.channels.together import together
 from bot.core.values import Address, Incoming, Message
 
 log = logs.get("line")
@@ -163,7 +164,7 @@ class LineChannel:
             log.warning("events_refused", odd=odd)
         await self._learn_languages([event for event in events if isinstance(event, Incoming)])
         try:
-            await asyncio.gather(*map(self._take_in, events))  # in order, and one commit for all
+            await together([self._take_in(event) for event in events])
         except Exception as err:  # the inbox could not store it
             # No traceback: its lines may quote the patient.
             log.error("event_not_stored", error=type(err).__name__)
@@ -182,7 +183,8 @@ class LineChannel:
     async def _take_in(self, event: Incoming | GroupJoined) -> None:
         assert self._receive is not None
         if isinstance(event, Incoming):
-            await self._receive(replace(event, language_hint=self._languages.get(event.address.chat)))
+            hint = self._languages.get(event.address.chat)
+            await self._receive(replace(event, language_hint=hint) if hint else event)
         elif self._group_refused:
             with contextlib.suppress(SendFailed):
                 await self.api.reply(event.reply_token, [{"type": "text", "text": self._group_refused(None)}])

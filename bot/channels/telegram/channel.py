@@ -28,6 +28,7 @@ from bot.channels.telegram.updates import (
     GroupCall,
     update_number,
 )
+from bot.channels.together import together
 from bot.core.values import Address, Message
 
 log = logs.get("telegram")
@@ -216,10 +217,10 @@ class TelegramChannel:
         while True:
             try:
                 updates = await self._api.updates(offset, POLL_SECONDS)
+                await together([self._intake.take_in(update, self._receive) for update in updates])
+                # Dying here is safe: all are stored, none is confirmed, and they are dropped when they come again.
                 before = offset
                 for update in updates:
-                    await self._intake.take_in(update, self._receive)
-                    # Dying here is safe: the update is stored, not confirmed, and dropped when it comes again.
                     offset = max(offset or 0, (update_number(update) or -1) + 1)
                 failures, self.problem = (failures + 1 if updates and offset == before else 0), None
             except SendFailed as err:

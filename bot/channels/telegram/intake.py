@@ -53,7 +53,7 @@ class Aside:
 
 
 class Intake:
-    """Takes updates in, one at a time and in order."""
+    """Takes updates in."""
 
     def __init__(
         self,
