@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import commands
 from bot.cli.console import counting_bar, fail, open_store, read_faq, settings, zone_of
 
 reminders_cli = typer.Typer(no_args_is_help=True, help="The reminder plan.")
@@ -24,6 +23,8 @@ def reminders_preview(
     detail: Annotated[bool, typer.Option(help="Health details in the first line")] = False,
 ) -> None:
     """The whole journey of one patient: every push with its local time and text."""
+    from bot import commands
+
     faq = read_faq(settings().faq)
     try:
         day = dt.date.fromisoformat(date)
