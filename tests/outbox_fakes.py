@@ -5,15 +5,19 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from sqlalchemy import select
+
 from bot.channels.port import Receive, SendFailed
 from bot.core.reminders import plan
 from bot.core.values import Address, Message
 from bot.outbox import Outbox
 from bot.store.bulk import NewPatient
+from bot.store.schema import reminders
 from bot.store.store import Store
 from intents.faq import THREAD_LIFT, Faq
 
 DAY_0 = dt.date(2026, 11, 16)
+CALM = dt.timedelta(minutes=30)
 
 
 def at(day: int, hour: int, minute: int = 0) -> dt.datetime:
@@ -138,11 +142,16 @@ class Clinic:
         return await self.outbox.tick()
 
     async def run(self, until: dt.datetime, step: dt.timedelta = dt.timedelta(minutes=30)) -> None:
-        """Let time pass, ticking on the way."""
+        """Let time pass, ticking on the way; at least half an hour at a time while nothing is due within it."""
         while self.now < until:
             await self.tick()
-            self.now = min(until, self.now + step)
+            self.now = min(until, self.now + (step if self._due_within(CALM) else max(step, CALM)))
         await self.tick()
+
+    def _due_within(self, time: dt.timedelta) -> bool:
+        open_ones = reminders.c.state.in_(("pending", "sending")), reminders.c.due_at <= self.now + time
+        with self.store.read() as db:
+            return db.execute(select(reminders.c.id).where(*open_ones).limit(1)).first() is not None
 
     def texts(self, channel: FakeChannel | None = None) -> list[str]:
         return [message.text for _, message in (channel or self.telegram).sent]

@@ -17,7 +17,7 @@ from intents.faq import Faq, load
 from intents.understand import Understander
 from tests.disk import room_for
 from tests.helpers import NOW
-from tests.small_faq import small_text
+from tests.small_faq import small_text, small_understander
 from tests.staff_site import Browser, Clinic, Live, open_clinic
 from tests.test_faqfile import differing
 
@@ -46,9 +46,8 @@ def hidden(page: str, name: str) -> str:
 
 
 @pytest.fixture
-async def clinic(tmp_path: Path, understander: Understander) -> AsyncIterator[Clinic]:
-    small = understander.with_faq(load(small_text()))
-    async with open_clinic(tmp_path, small, small_text()) as opened:
+async def clinic(tmp_path: Path) -> AsyncIterator[Clinic]:
+    async with open_clinic(tmp_path, small_understander(), small_text()) as opened:
         yield opened
 
 

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from bot.config import ConfigError, Settings, load_settings
 from intents.faq import Faq, FaqProblems, load
-from intents.understand import Understander
 
 if TYPE_CHECKING:
     from bot.store.store import Store
+    from intents.understand import Understander
 
 Result = TypeVar("Result")
 errors = Console(stderr=True, highlight=False)
@@ -67,7 +67,9 @@ def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def understander(config: Settings, faq: Faq) -> Understander:
+def understander(config: Settings, faq: Faq) -> "Understander":
+    from intents.understand import Understander
+
     with training_bar() as progress:
         return Understander.build(faq, config.data_dir / "cache", progress)  # type: ignore[arg-type]
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import commands
 from bot.cli.console import counting_bar, fail, kind_of, open_store, read_faq, settings, zone_of
 from intents.faq import THREAD_LIFT
 
@@ -26,6 +25,8 @@ def reminders_preview(
     kind: Annotated[str, typer.Option(help="Kind of procedure, of faq.yaml")] = THREAD_LIFT,
 ) -> None:
     """The whole journey of one patient: every push with its local time and text."""
+    from bot import commands
+
     faq = read_faq(settings().faq)
     try:
         day = dt.date.fromisoformat(date)

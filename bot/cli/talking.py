@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot import commands, logs
+from bot import logs
 from bot.cli.console import FaqOption, errors, fail, read_faq, settings, training_bar, understander
 from intents.faq import FaqProblems
 
@@ -50,6 +50,8 @@ def ask(
     day: Annotated[int | None, typer.Option(min=0, max=4000, help="The asker's recovery day")] = None,
 ) -> None:
     """One message a line of standard input, one answer a line of standard output, in order."""
+    from bot import commands
+
     config = settings()
     if lang and not commands.known_language(lang):
         raise fail(f'--lang "{lang}" is not known; allowed: en, ja, ko, zh', 2)
