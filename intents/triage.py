@@ -21,7 +21,7 @@ PART_ALARM = 0.7  # the same three for one sentence of several: alone it lacks w
 PART_ALARM_MARKED = 0.85
 PART_CLEAR = 0.5
 WARY = 0.06  # probability of danger from which nothing routine is answered outright
-PART_WARY = 0.35  # the same for one sentence
+PART_WARY = 0.2  # the same for one sentence
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough
 
