@@ -22,6 +22,7 @@ from bot.core.actions import MENU
 from bot.core.wording import Wording
 from bot.inbox import Inbox
 from bot.inbox.leases import Name
+from bot.links import ask_names
 from bot.live import LiveFaq
 from bot.outbox import Outbox
 from bot.staff.desk import StaffDesk
@@ -148,6 +149,7 @@ class App:
         self.staff_site = Site(
             self.store, self.staff, self.faq, settings.faq, key, clock,
             secure=public is not None, labelled=settings.labelled,
+            names=partial(ask_names, settings, None, None),
         )  # fmt: skip
         self.web = WebServer(settings.host, settings.port, self)
 

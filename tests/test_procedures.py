@@ -1,12 +1,14 @@
 """Several procedures of one patient: each with its own plan, one opt-out for all, and nothing said twice."""
 
 import datetime as dt
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot import links
 from bot.core import procedures
 from bot.core.conversation import decide
 from bot.core.procedures import as_of, meant, ordered, spoken_of, with_date
@@ -404,6 +406,46 @@ async def test_an_unknown_kind_or_patient_is_refused(site: SiteClinic) -> None:
 
 
 # --- by a link of the clinic, and by import
+
+
+async def test_staff_make_a_link_with_its_picture_for_a_kind(site: SiteClinic) -> None:
+    async def names() -> links.Names:
+        return links.Names("smile_bot", "@123abcde")
+
+    site.staff_site.names = names
+    async with Browser(site) as nurse:
+        await nurse.log_in("care")
+        status, page = await nurse.post("/staff/enrol", kind=TOP_UP, date="2026-11-21", lang="zh-Hant", tz="")
+
+    assert status == 200
+    assert page.count("<svg") == 2
+    assert "<h2>LINE</h2>" in page
+    payload = re.search(r"https://t\.me/smile_bot\?start=([\w-]{28})", page)
+    assert payload
+    link = site.store.invitation(payload[1], ANNA, NOW)
+    assert (link.state, link.date, link.kind, link.language, link.traditional) == (
+        "open", NEXT.date, TOP_UP, "zh", True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"date": "2016-01-01"}, "is too far away"),
+        ({"date": "soon"}, "is not a date"),
+        ({"date": "2026-11-21", "tz": "Asia/Tokio"}, "is no time zone"),
+        ({"date": "2026-11-21"}, "No messenger is set"),
+    ],
+)
+async def test_why_no_link_is_made_is_said(site: SiteClinic, given: dict[str, str], problem: str) -> None:
+    async with Browser(site) as nurse:
+        await nurse.log_in("care")
+        _, page = await nurse.post("/staff/enrol", **given)
+        unknown, _ = await nurse.post("/staff/enrol", kind="nose", date="2026-11-21")
+
+    assert problem in page
+    assert "<svg" not in page
+    assert unknown == 400
 
 
 async def test_a_link_for_a_second_procedure_adds_it(scene: Scene) -> None:

@@ -50,6 +50,8 @@ EXPECTED = {
     "POST /staff/unanswered/dismiss": "admin editor",
     "GET /staff/patients": "admin care",
     "GET /staff/patients/{number}": "admin care",
+    "GET /staff/enrol": "admin care",
+    "POST /staff/enrol": "admin care",
     "POST /staff/patients/{number}/procedures": "admin care",
     "POST /staff/patients/{number}/procedures/off": "admin care",
     "GET /staff/journey": "admin care editor",

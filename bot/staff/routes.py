@@ -1,6 +1,7 @@
 """Every page of the staff's side, and who may open it. A test walks this table with every wrong key."""
 
 from bot.staff import care_pages as care
+from bot.staff import enrol_pages as enrol
 from bot.staff import faq_pages as faq
 from bot.staff import new_pages as new
 from bot.staff import office_pages as office
@@ -45,6 +46,8 @@ ROUTES: tuple[Route, ...] = (
     # patients and reminders
     Route("GET", "/staff/patients", people.patients, CARE),
     Route("GET", "/staff/patients/{number}", people.patient, CARE),
+    Route("GET", "/staff/enrol", enrol.form, CARE),
+    Route("POST", "/staff/enrol", enrol.make, CARE),
     Route("POST", "/staff/patients/{number}/procedures", procedures.set_date, CARE),
     Route("POST", "/staff/patients/{number}/procedures/off", procedures.call_off, CARE),
     Route("GET", "/staff/journey", people.journey_page, ANYONE),

@@ -19,6 +19,7 @@ import jinja2
 from aiohttp import web
 
 from bot import logs
+from bot.links import LinkError, Names
 from bot.live import LiveFaq
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
@@ -156,7 +157,10 @@ class Site:
         *,
         secure: bool = False,
         labelled: Path | None = None,
+        names: Callable[[], Awaitable[Names]] | None = None,
     ) -> None:
+        """`names`: whom a patient's link leads to; raises LinkError. None: no messenger is set."""
+        self.names = names or no_names
         self.store, self.desk, self.live, self.faq_path = store, desk, live, faq_path
         self.editing = Editing(live, faq_path, store, labelled)
         self.clock, self.secure = clock, secure
@@ -268,6 +272,10 @@ class Site:
         body, _, mac = value.partition(".")
         wanted = hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()
         return base64.urlsafe_b64decode(body).decode() if body and Gate.same(mac, wanted) else ""
+
+
+async def no_names() -> Names:
+    raise LinkError("No messenger is set")
 
 
 def from_here(request: web.Request) -> bool:
