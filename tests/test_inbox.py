@@ -14,7 +14,8 @@ from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
 from bot.inbox import sessions, turns
 from bot.inbox.crowd import STRANGERS_AT_ONCE, STRANGERS_PER_SECOND
-from intents.types import Match
+from bot.inbox.knowing import AT_ONCE
+from intents.types import Match, Understanding
 from intents.understand import Understander
 from tests.fakes import FakeChannel
 from tests.scene import ANNA, BEN, Scene, push_channel
@@ -538,6 +539,31 @@ async def test_a_slow_platform_does_not_keep_the_others_waiting(scene: Scene) ->
     scene.inbox.conversing.turns["fake"] = turns.Turns(lease_seconds=0.02)
 
     assert await in_flight(scene, 5, 0.2) > 1
+
+
+async def test_of_many_at_once_few_are_read_before_the_platform_is_listened_to_again(scene: Scene) -> None:
+    read, most, plain = 0, 0, scene.understands.understand
+
+    def understand(text: str, hint: str | None = None) -> Understanding:
+        nonlocal read
+        read += 1
+        return plain(text, hint)
+
+    async def listen() -> None:
+        nonlocal read, most
+        while True:
+            read, most = 0, max(most, read)
+            await asyncio.sleep(0)
+
+    scene.understands.understand = understand  # type: ignore[method-assign]
+    listening = asyncio.create_task(listen())
+    people = [Address("fake", f"{number}") for number in range(30)]
+    await asyncio.gather(*(scene.inbox.receive(scene.event("swollen", who)) for who in people))
+    await scene.inbox.drain()
+    listening.cancel()
+
+    assert len(scene.channel.texts) == 30
+    assert 0 < most <= AT_ONCE
 
 
 async def test_danger_waits_for_no_turn(scene: Scene) -> None:

@@ -11,12 +11,17 @@ MOST = 4  # messages kept; the newest count
 
 
 def with_unsaid(message: Message, unsaid: tuple[str, ...], danger: bool, words: Wording) -> Message:
-    """`message` with what was left `unsaid` above its words; below them where they tell of a danger. Not said twice."""
+    """`message` with what was left `unsaid` above its words; below them where they tell of a danger. Not said twice.
+
+    A card becomes words: it would have no room for both.
+    """
     left = [text for text in unsaid if text != message.words]
     if not left:
         return message
-    earlier, now = "\n\n".join([words("unsaid"), *left]), message.text
-    return replace(message, text="\n\n".join((now, earlier) if danger else (earlier, now)).strip())
+    earlier, now = "\n\n".join([words("unsaid"), *left]), message.words
+    return replace(
+        message, heading="", text="\n\n".join((now, earlier) if danger else (earlier, now)).strip()
+    )
 
 
 def added(unsaid: tuple[str, ...], texts: tuple[str, ...]) -> tuple[str, ...]:

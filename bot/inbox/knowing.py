@@ -31,6 +31,9 @@ from intents.types import Understanding
 from intents.understand import Understander
 
 PAGE = 50  # questions a visit: the first one of a page waits for the last
+AT_ONCE = (
+    4  # of a page are read before the platforms' answers are looked at: what they took must be noted soon
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ class Knowing:
     async def _run(self) -> None:
         while self._waiting:
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
-            for question, found in zip(page, await asyncio.to_thread(self._ask, page), strict=True):
+            answers = await asyncio.to_thread(self._ask, page)
+            for number, (question, found) in enumerate(zip(page, answers, strict=True), 1):
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if question.answer.cancelled():
                     continue
                 if isinstance(found, Known):
