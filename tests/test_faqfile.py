@@ -11,18 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.staff.faqfile import (
-    Conflict,
-    EditRefused,
-    Snapshot,
-    add_entry,
-    add_question,
-    save,
-    set_questions,
-    set_reviewed,
-    set_text,
-    take,
-)
+from bot.staff.faqfile import add_entry, add_question, set_questions, set_reviewed, set_text
+from bot.staff.saving import Conflict, EditRefused, Snapshot, save, take
 from intents.faq import FaqProblems, load
 from tests.disk import room_for
 from tests.small_faq import small_faq, small_text
