@@ -5,6 +5,9 @@ import fcntl
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from intents.faq import Faq, load
 from intents.understand import Understander
@@ -22,6 +25,13 @@ def shipped_text() -> str:
 @cache
 def shipped_faq() -> Faq:
     return load(shipped_text())
+
+
+@cache
+def topics() -> dict[str, Any]:
+    """The topics that the FAQ must cover, and the danger signs, as they were agreed."""
+    topics: dict[str, Any] = yaml.load((ROOT / "tests" / "topics.yaml").read_bytes(), Loader=yaml.CSafeLoader)
+    return topics
 
 
 @cache

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from bot.content_table import table
 from bot.core.checkins import label
@@ -26,7 +25,7 @@ from intents.wordcheck import (
     reading_grade,
     traditional_left,
 )
-from tests.helpers import ROOT
+from tests.helpers import ROOT, topics
 
 # English in words, the others in characters without spaces: what takes as long to read on a phone.
 LENGTHS = {"en": (40, 110), "ja": (90, 320), "ko": (90, 300), "zh": (70, 260)}
@@ -50,7 +49,7 @@ NUMBER_WORDS = {
 }  # fmt: skip
 DATES = re.compile(r"\d+月\d+日|\d+월 ?\d+일|\d+ (?:November|December)|\d{4}-\d\d-\d\d")
 SMALL = 4  # below it languages count differently in words: "both", 两边, 3つ
-TOPICS = yaml.safe_load((ROOT / "tests" / "topics.yaml").read_text(encoding="utf-8"))
+TOPICS = topics()
 
 
 def size(text: str, language: str) -> int:

@@ -4,14 +4,13 @@ import json
 import re
 
 import pytest
-import yaml
 
 from intents.faq import Faq, FaqProblems, load, schema
-from tests.helpers import ROOT, shipped_text
+from tests.helpers import ROOT, shipped_text, topics
 from tests.small_faq import FEW as FOUR
 from tests.small_faq import small_faq, small_text
 
-TOPICS = yaml.safe_load((ROOT / "tests" / "topics.yaml").read_text(encoding="utf-8"))
+TOPICS = topics()
 
 
 FEW = small_text(("smile_pain_causes", *FOUR))  # breaks as the whole file does, and sooner

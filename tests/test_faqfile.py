@@ -11,21 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.staff.faqfile import (
-    Conflict,
-    EditRefused,
-    Snapshot,
-    add_entry,
-    add_question,
-    save,
-    set_questions,
-    set_reviewed,
-    set_text,
-    take,
-)
+from bot.staff.faqfile import add_entry, add_question, set_questions, set_reviewed, set_text
+from bot.staff.saving import Conflict, EditRefused, Snapshot, save, take
 from intents.faq import FaqProblems, load
 from tests.disk import room_for
-from tests.small_faq import small_text
+from tests.small_faq import small_faq, small_text
 
 pytestmark = pytest.mark.slow  # together longer than all of make check may take
 
@@ -57,7 +47,7 @@ def test_a_phrasing_adds_one_line_and_touches_no_other_byte(entry: str, language
 
 
 def test_comments_quotes_and_odd_spaces_inside_the_entry_stay() -> None:
-    first = f'- "{load(small_text()).entries["alcohol"].questions["en"][0]}"'
+    first = f'- "{small_faq().entries["alcohol"].questions["en"][0]}"'
     text = small_text().replace(first, f"# asked by many\n        {first}  # keep")
     new = add_question(text, "alcohol", "en", "another one")
 
@@ -87,7 +77,7 @@ def test_review_is_renewed_in_place() -> None:
 
 
 def test_phrasings_can_be_taken_out_and_the_rest_keep_their_lines() -> None:
-    questions = load(small_text()).entries["cost"].questions["zh"]
+    questions = small_faq().entries["cost"].questions["zh"]
     new = set_questions(small_text(), "cost", "zh", [*questions[1:], "  新的  问题 "])
 
     assert differing(small_text(), new) == [f'-        - "{questions[0]}"', '+        - "新的 问题"']
@@ -147,7 +137,7 @@ def test_a_new_entry_goes_behind_the_last_one_of_its_group() -> None:
 
 
 def test_known_phrasing_and_vanished_entry_are_told() -> None:
-    question = load(small_text()).entries["cost"].questions["en"][0]
+    question = small_faq().entries["cost"].questions["en"][0]
 
     with pytest.raises(EditRefused, match="stands under cost already"):
         add_question(small_text(), "cost", "en", question.upper())
@@ -163,8 +153,9 @@ def test_any_words_are_written_as_they_are_or_refused(words: str) -> None:
     except (EditRefused, FaqProblems):
         return
 
-    assert load(new).entries["swelling"].answer["en"] == words.replace("\r\n", "\n").strip()
-    assert load(new).entries["cost"] == load(small_text()).entries["cost"]
+    entries = load(new).entries
+    assert entries["swelling"].answer["en"] == words.replace("\r\n", "\n").strip()
+    assert entries["cost"] == small_faq().entries["cost"]
 
 
 # --- saving

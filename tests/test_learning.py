@@ -1,5 +1,6 @@
 """The parts that understanding is made of: words, features as numbers, training, the cache."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,11 @@ def lexicon() -> Lexicon:
     return Lexicon.of(concepts, {"zh": {"past": ("过",)}, "ja": {"past": ("昔",)}})
 
 
+@cache
+def shipped_lexicon() -> Lexicon:
+    return Lexicon.load()
+
+
 @pytest.mark.parametrize(
     ("text", "found"), [("한 잔 해도", ["alcohol"]), ("38 度", ["fever_word"]), ("a drink", ["alcohol"])]
 )
@@ -31,7 +37,7 @@ def test_words_are_found_however_they_are_spaced(text: str, found: list[str]) ->
 
 
 def test_the_shipped_words_that_hold_a_space_are_found() -> None:
-    spaced = Lexicon.load()
+    spaced = shipped_lexicon()
 
     assert spaced.find(fold("눈이 안 감겨요")) == spaced.find(fold("눈이안감겨요")) != []
 
@@ -230,7 +236,7 @@ def test_hashes_that_all_begin_alike_are_found_too() -> None:
 
 
 def test_other_processes_read_a_library_as_this_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts, words_of, usage = [fold(text) for text in TEXTS], Lexicon.load(), Usage({"glass": 5}, {})
+    texts, words_of, usage = [fold(text) for text in TEXTS], shipped_lexicon(), Usage({"glass": 5}, {})
     alone = reading_module.read_library(texts, words_of, usage, quiet)
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "CHUNK", 2)
@@ -248,7 +254,7 @@ def test_where_no_process_can_be_started_this_one_reads(monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise OSError("no more processes")
 
-    texts, words_of = [fold(text) for text in TEXTS], Lexicon.load()
+    texts, words_of = [fold(text) for text in TEXTS], shipped_lexicon()
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "ProcessPoolExecutor", refuse)
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.staff.entrydraft import Draft
 from bot.staff.entryfields import DayWindow, set_field, set_windows
-from bot.staff.faqfile import EditRefused
+from bot.staff.saving import EditRefused
 from intents.faq import Faq, FaqProblems, load
 from tests.small_faq import small_text
 from tests.staff_site import Browser, Clinic, Reader, open_clinic, page_of

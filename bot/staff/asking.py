@@ -8,8 +8,8 @@ from typing import Any
 from bot import logs
 from bot.core.values import Button, Incoming
 from bot.staff.editing import Editing
-from bot.staff.faqfile import EditRefused
 from bot.staff.post import Post
+from bot.staff.saving import EditRefused
 from bot.staff.unanswered import THIS, Group, group
 from bot.store.store import Store
 from intents.diff import Change, Outcome

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bot import logs
 from bot.live import LiveFaq
-from bot.staff import faqfile, unanswered
-from bot.staff.faqfile import Conflict, Snapshot
+from bot.staff import faqfile, saving, unanswered
 from bot.staff.newentry import NewEntry
+from bot.staff.saving import Conflict, Snapshot
 from bot.store.store import Store
 from intents.diff import Change, Probe
 from intents.evaluate import read_labelled
@@ -71,9 +71,9 @@ class Editing:
         self, who: str, entry_id: str, language: str, text: str, ids: list[int], now: dt.datetime
     ) -> None:
         """Write it under the entry, serve it, and take the questions `ids` off the list. Raises EditRefused and FaqProblems."""
-        snapshot = faqfile.take(self.path)
+        snapshot = saving.take(self.path)
         new = faqfile.add_question(snapshot.text, entry_id, language, text)
-        faqfile.save(self.path, snapshot, new)
+        saving.save(self.path, snapshot, new)
         # If we die here the phrasing is live and the questions are still listed: adding it again says that it stands there.
         self._done(who, "faq.phrasing", entry_id, now, language, ids)
 
@@ -81,7 +81,7 @@ class Editing:
 
     def look(self, draft: NewEntry, who: str, today: dt.date) -> Seen:
         """What the entry would be and do; nothing is written. Raises EditRefused and FaqProblems."""
-        snapshot = faqfile.take(self.path)
+        snapshot = saving.take(self.path)
         faq = load(draft.into(snapshot.text, who, today))
         after = self.understander.with_faq(faq)
         found = unanswered.effect_of(
@@ -93,18 +93,18 @@ class Editing:
         """Write the entry behind the last one of its group, and serve it. Raises Conflict when the file is no longer the
         version that `digest` names, EditRefused and FaqProblems.
         """
-        snapshot = faqfile.take(self.path)
+        snapshot = saving.take(self.path)
         if snapshot.digest != digest:
             raise Conflict(STALE.format(name=self.path.name))
-        faqfile.save(self.path, snapshot, draft.into(snapshot.text, who, now.date()))
+        saving.save(self.path, snapshot, draft.into(snapshot.text, who, now.date()))
         # If we die here the entry is live and the questions are still listed; a person takes them off.
         self._done(who, "faq.entry", draft.id, now, "new", ids)
 
     # --- any edit
 
     def write(self, snapshot: Snapshot, text: str) -> None:
-        """Replace the version `snapshot` by `text`. Raises as faqfile.save."""
-        faqfile.save(self.path, snapshot, text)
+        """Replace the version `snapshot` by `text`. Raises as saving.save."""
+        saving.save(self.path, snapshot, text)
 
     def _done(
         self, who: str, what: str, entry_id: str, now: dt.datetime, detail: str, ids: list[int]

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.staff import entryfields, faqfile
 from bot.staff.entryfields import DayWindow
-from bot.staff.faqfile import EditRefused
+from bot.staff.saving import EditRefused
 from intents.faq import Entry, Faq
 
 WORDS = ("label", "answer", "questions")

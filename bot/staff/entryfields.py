@@ -6,7 +6,8 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from bot.staff.faqfile import EditRefused, edited, styled
+from bot.staff.faqfile import edited, styled
+from bot.staff.saving import EditRefused
 
 _ENTRY = (
     "id", "group", "urgency", "beyond", "threshold", "label", "questions", "answer", "by_day", "see_also", "sources",

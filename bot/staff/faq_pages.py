@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.staff import faqfile, previews
+from bot.staff import previews, saving
 from bot.staff.editing import warnings as warnings_of
 from bot.staff.entrydraft import Draft
-from bot.staff.faqfile import Conflict, EditRefused, Snapshot
+from bot.staff.saving import Conflict, EditRefused, Snapshot
 from bot.staff.site import Visit
 from intents.faq import URGENCIES, Entry, FaqProblems, load
 from intents.languages import LANGUAGES
@@ -83,7 +83,7 @@ async def entry_page(visit: Visit) -> web.StreamResponse:
     """One entry in one language: its words, its warnings, and how it will look."""
     entry, (language, _) = _entry(visit), choice(visit)
     try:
-        snapshot = await asyncio.to_thread(faqfile.take, visit.site.faq_path)
+        snapshot = await asyncio.to_thread(saving.take, visit.site.faq_path)
     except EditRefused as err:
         return await _entry_page(visit, entry, Draft.of(entry, language), "", str(err))
     return await _entry_page(visit, entry, Draft.of(entry, language), snapshot.digest)
@@ -115,7 +115,7 @@ async def check(visit: Visit) -> web.StreamResponse:
     entry, (language, traditional) = _entry(visit), choice(visit)
     draft, today = Draft.typed(visit.form, entry, language, visit.site.faq), visit.now.date()
     try:
-        snapshot = await asyncio.to_thread(faqfile.take, visit.site.faq_path)
+        snapshot = await asyncio.to_thread(saving.take, visit.site.faq_path)
         text = await asyncio.to_thread(draft.into, snapshot.text, entry, language, today)
         faq = await asyncio.to_thread(load, text)
     except FaqProblems as err:
@@ -153,7 +153,7 @@ async def save(visit: Visit) -> web.StreamResponse:
 
 def _save(visit: Visit, entry: Entry, language: str, draft: Draft, digest: str) -> None:
     path = visit.site.faq_path
-    snapshot = faqfile.take(path)
+    snapshot = saving.take(path)
     if snapshot.digest != digest:
         raise Conflict(
             f"{path.name} was changed by somebody else since you opened this page. Nothing was written. "

@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.staff import faqfile, previews, unanswered
+from bot.staff import previews, saving, unanswered
 from bot.staff.editing import Seen, warnings
-from bot.staff.faqfile import EditRefused
 from bot.staff.newentry import ID_LENGTH, LABEL_LENGTH, NewEntry
+from bot.staff.saving import EditRefused
 from bot.staff.site import Visit
 from bot.staff.unanswered_pages import CHANGES, QUESTION_LENGTH, ids_of
 from intents.faq import URGENCIES, FaqProblems, load
@@ -66,7 +66,7 @@ def _drawn(visit: Visit, draft: NewEntry) -> tuple[list[str], str]:
         urgency=draft.urgency if draft.urgency in URGENCIES else "routine",
     )
     try:
-        after = load(draft.into(faqfile.take(visit.site.faq_path).text, visit.who, today))
+        after = load(draft.into(saving.take(visit.site.faq_path).text, visit.who, today))
     except FaqProblems as err:
         return list(dict.fromkeys(problem.message for problem in err.problems)), ""
     except EditRefused as err:
@@ -96,7 +96,7 @@ async def add(visit: Visit) -> web.StreamResponse:
             ids_of(visit),
             visit.now,
         )
-    except faqfile.Conflict as err:
+    except saving.Conflict as err:
         return await _page(visit, draft, [str(err)], status=409)
     except EditRefused as err:
         return await _page(visit, draft, [str(err)], status=422)

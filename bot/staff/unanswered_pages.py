@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from bot.staff import unanswered
-from bot.staff.faqfile import EditRefused
+from bot.staff.saving import EditRefused
 from bot.staff.site import Visit
 from intents.faq import FaqProblems
 from intents.languages import LANGUAGES
