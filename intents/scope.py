@@ -18,6 +18,11 @@ _PATTERNS = (
         rf"\b(?:no|without|never|neither|nor|haven't|havent|hasn't|hadn't|don't have|dont have|didn't have|isn't any|not any|zero)\b"
         rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
     ),
+    # Japanese: noun + は / も + ない / ありません / なし / 出ていません
+    re.compile(
+        r"([^。、!?！？\s]{1,14}?)[はも](?:全然|まったく|全く|特に|とくに|一切|別に)?"
+        r"(?:ありません|ございません|ないです|ない(?=[。、でし!?！？]|$)|なし|無し|なく|出て(?:い)?(?:ません|ない))"
+    ),
     # Chinese: 没有 / 无 / 冇 + noun
     re.compile(
         rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
