@@ -480,3 +480,20 @@ async def test_staff_are_told_later_when_they_cannot_be_told_now(clinic: Clinic)
     await clinic.tick()
 
     assert clinic.told == ["Look at this."]
+
+
+async def test_a_later_patients_check_in_asks_for_their_own_procedure(clinic: Clinic) -> None:
+    clinic.enrol("1")
+    clinic.enrol("2", date=DAY_0 + dt.timedelta(days=1))
+
+    await clinic.run(at(2, 12))  # one process sends day_1 to both, a day apart
+
+    asked = {
+        address.chat: [button.action for button in message.buttons if button.action.startswith("check:day_1")]
+        for address, message in clinic.telegram.sent
+        if any(button.action.startswith("check:day_1") for button in message.buttons)
+    }
+    assert {chat: actions[0].split(":")[2] for chat, actions in asked.items()} == {
+        "1": "261116",
+        "2": "261117",
+    }

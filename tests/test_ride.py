@@ -292,6 +292,23 @@ async def test_died_and_away_for_long_it_never_comes_twice_and_staff_decide(scen
     assert scene.states()["day_1"] == "failed"
 
 
+async def test_over_either_database_a_ride_of_the_dead_is_given_up_and_told(store: Store, faq: Faq) -> None:
+    scene = RideScene(store, faq)
+    await died_after_the_reply(scene)
+
+    scene.clock.forward(minutes=1)
+    await scene.outbox.tick()
+    assert scene.states()["day_1"] == "sending"  # its event may still come back
+
+    scene.clock.forward(minutes=2)
+    await scene.outbox.tick()
+    assert scene.states()["day_1"] == "failed"
+    assert [(row.step_id, row.reason) for row in store.trouble(at(0, 0))] == [("day_1", "unknown_outcome")]
+    assert [notice.text for notice in store.untold_notices()] == [
+        f"A reminder to patient {scene.patient_id} was given up (unknown_outcome); please look."
+    ]
+
+
 async def test_an_event_handled_again_takes_along_nothing_new(scene: RideScene) -> None:
     scene.real.write_events([scene.event("swollen", ANNA, reply_handle="h")])
 

@@ -23,6 +23,7 @@ log = logs.get(__name__)
 LONGEST_BLOCK_SECONDS = 3600.0
 LATER = timedelta(minutes=10)  # when to look again at what cannot leave for a reason of our own
 FRESH = timedelta(seconds=1)  # a claim that marks the start vouches for so long that the reminder makes sense
+REMEMBERED = 1000  # wordings of pushes
 _SENT = End("sent")
 
 
@@ -208,9 +209,12 @@ class Composer:
         self._made: dict[tuple[object, ...], Message] = {}
 
     def compose(self, due: Due, send: Send, faq: Faq, platform: str) -> Message:
-        if faq is not self._faq:
+        if faq is not self._faq or len(self._made) >= REMEMBERED:
             self._faq, self._made = faq, {}
-        key = (send.step.id, send.catch_up_day, due.language, due.traditional, due.detail, platform)
+        asks_for = (
+            due.procedure_date if send.asks and send.step.check_in else None
+        )  # its buttons carry the date
+        key = (send.step.id, asks_for, send.catch_up_day, due.language, due.traditional, due.detail, platform)
         if key not in self._made:
             self._made[key] = compose(due, send, faq, platform)
         return self._made[key]
