@@ -22,7 +22,7 @@ from intents.reading import Progress
 from intents.text import Normalised, normalise
 from intents.types import Match, Service, Understanding
 
-ANSWER = 0.55  # confidence from which one answer is given outright
+ANSWER = 0.6  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed

@@ -237,7 +237,8 @@ def test_other_numbers_are_no_fever(text: str) -> None:
 
 # --- the regression gate: figures on the labelled questions, none of which is in the library
 
-GATE: dict[str, Callable[[float], bool]] = {
+Gate = dict[str, Callable[[float], bool]]
+GATE: Gate = {
     "top1": lambda percent: percent >= 89,
     "top3": lambda percent: percent >= 95,
     "answered_wrong": lambda percent: percent <= 5,
@@ -247,9 +248,18 @@ GATE: dict[str, Callable[[float], bool]] = {
     "false_alarm": lambda percent: percent <= 3,
     "near_miss_alarm": lambda percent: percent <= 15,
 }
+# Harder sets, and small ones: a line of 40 is 2.5 points, one of 66 danger reports 1.5.
+HARDER: Gate = GATE | {
+    "top1": lambda percent: percent >= 80,
+    "top3": lambda percent: percent >= 92,
+    "unsafe": lambda percent: percent <= 1.6,
+    "false_alarm": lambda percent: percent <= 5,
+    "near_miss_alarm": lambda percent: percent <= 22.5,
+}
+GATES = {"eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER}
 
 
-@pytest.mark.parametrize("folder", ["eval", "unseen"])
+@pytest.mark.parametrize("folder", GATES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_accuracy_on_labelled_questions_does_not_fall(
     understander: Understander, language: str, folder: str
@@ -260,7 +270,7 @@ def test_accuracy_on_labelled_questions_does_not_fall(
     report, _ = evaluate(labelled, understander.understand)
 
     percents = {name: report.figures[name].percent for name in GATE}
-    assert {name: p for name, p in percents.items() if not GATE[name](p)} == {}
+    assert {name: p for name, p in percents.items() if not GATES[folder][name](p)} == {}
 
 
 @cache
@@ -271,7 +281,7 @@ def known_phrasings() -> set[str]:
     return {fold(text) for label, text in known if label[0] not in "~@"} | {fold(text) for text in staffs}
 
 
-@pytest.mark.parametrize("folder", ["eval", "unseen"])
+@pytest.mark.parametrize("folder", GATES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_labelled_question_is_in_the_library(language: str, folder: str) -> None:
     path = ROOT / "tests" / folder / f"{language}.jsonl"
