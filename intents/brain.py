@@ -85,10 +85,11 @@ class Brain:
             if few
             else Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
         )
-        trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         if confidence is None and few:
             confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
-        elif confidence is None:
+        if not few:
+            trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
+        if confidence is None:
             speller, known = Speller(usage), vectoriser.known(read)
             confidence = calibrate.held_out(
                 library, folded, speller, vectoriser, matrix, known, trainer.weights, ~held_out
