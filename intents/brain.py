@@ -85,11 +85,11 @@ class Brain:
             if few
             else Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
         )
+        if not few:  # few lines are learned by other brains, to see how sure to be
+            trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         if confidence is None and few:
             confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
-        if not few:
-            trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
-        if confidence is None:
+        elif confidence is None:
             speller, known = Speller(usage), vectoriser.known(read)
             confidence = calibrate.held_out(
                 library, folded, speller, vectoriser, matrix, known, trainer.weights, ~held_out
