@@ -86,7 +86,8 @@ class Brain:
             if few
             else Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
         )
-        trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
+        if not few:  # few lines are learned by other brains, to see how sure to be
+            trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         if confidence is None and few:
             confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
         elif confidence is None:

@@ -5,7 +5,7 @@ import pytest
 
 from intents.brain import Brain
 from intents.calibrate import left_out_together
-from intents.exact import RIDGE, ExactTrainer
+from intents.exact import RIDGE, ExactTrainer, kinship
 from intents.features import read
 from intents.library import Library, Line
 from intents.model import softmax
@@ -45,13 +45,34 @@ def trained(rows: list[int]) -> tuple[ExactTrainer, np.ndarray, np.ndarray]:
 
 def test_no_change_of_the_weights_of_few_lines_would_be_better() -> None:
     trainer, lines, targets = trained(list(range(40)))
+    prior = kinship(lines @ lines.T, targets, len(TOPICS))
 
     error = softmax(lines @ trainer.weights)
     error[np.arange(40), targets] -= 1
-    slope = lines.T @ error + RIDGE * trainer.weights
-    assert (
-        np.abs(slope).max() < 0.005 < np.abs(lines.T @ (np.full((40, 10), 0.1) - np.eye(10)[targets])).max()
-    )
+    slope = lines.T @ error @ prior + RIDGE * trainer.weights
+    untaught = lines.T @ (np.full((40, 10), 0.1) - np.eye(10)[targets]) @ prior
+    assert np.abs(slope).max() < 0.005 < np.abs(untaught).max()
+
+
+def test_labels_that_resemble_each_other_learn_together() -> None:
+    _, lines, targets = trained(list(range(40)))
+    prior = kinship(lines @ lines.T, targets, len(TOPICS))
+
+    for a, b in (("wine", "beer"), ("price", "fees"), ("scar", "marks"), ("book", "move")):
+        others = np.delete(prior[sorted(TOPICS).index(a)], sorted(TOPICS).index(a))
+        assert prior[sorted(TOPICS).index(a), sorted(TOPICS).index(b)] == others.max() > 0
+    assert np.abs(prior.sum(0)).max() < 1e-5
+    assert np.linalg.eigvalsh(prior).min() > -1e-5
+
+
+def test_a_label_without_lines_is_kin_to_none() -> None:
+    _, lines, targets = trained(list(range(36)))
+    prior = kinship(lines @ lines.T, targets, len(TOPICS))
+    empty = [i for i in range(len(TOPICS)) if i not in targets]
+
+    assert empty
+    assert np.isfinite(prior).all()
+    assert np.delete(prior[empty], empty, axis=1).max() < 0
 
 
 def test_what_reports_danger_is_told_from_what_does_not() -> None:
