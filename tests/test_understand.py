@@ -257,9 +257,12 @@ HARDER: Gate = GATE | {
     "near_miss_alarm": lambda percent: percent <= 22.5,
 }
 GATES = {"eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER}
+FOLDERS = [
+    pytest.param(name, marks=pytest.mark.slow if gate is HARDER else ()) for name, gate in GATES.items()
+]
 
 
-@pytest.mark.parametrize("folder", GATES)
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_accuracy_on_labelled_questions_does_not_fall(
     understander: Understander, language: str, folder: str
