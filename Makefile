@@ -23,8 +23,8 @@ run: $(STAMP)  ## everything that is configured; with no token, the local chat p
 chat: $(STAMP)  ## the same conversation in the terminal
 	$(BIN)/smileline chat
 
-test: $(STAMP)  ## all tests
-	$(PYTEST)
+test: $(STAMP)  ## all tests; a third worker, for many of them wait for a process that was killed
+	$(PYTEST) -n 3
 
 check: $(STAMP)  ## format, lint, types, fast tests; a minute or so
 	$(BIN)/ruff format --check .

@@ -28,7 +28,7 @@ from tests.peers import bot_api, line_api
 
 pytestmark = pytest.mark.slow
 
-MESSAGES = int(os.environ.get("SMILELINE_TEST_MESSAGES", "300"))
+MESSAGES = int(os.environ.get("SMILELINE_TEST_MESSAGES", "200"))
 KILLS = max(4, MESSAGES // 45)  # 22 of 1,000
 SEED = int(os.environ.get("SMILELINE_TEST_SEED", random.randrange(10**6)))
 QUESTIONS = ("How long does the swelling last?", "When can I drink alcohol again?", "When can I wear makeup?")
