@@ -19,7 +19,7 @@ from intents import calibrate, lexicon
 from intents.confidence import Confidence
 from intents.evidence import Evidence, Labels, rank
 from intents.exact import FEW, ExactTrainer
-from intents.features import read
+from intents.features import Numbers, read
 from intents.lexicon import Lexicon
 from intents.library import Library
 from intents.library import version as library_version
@@ -78,14 +78,9 @@ class Brain:
         vectoriser, matrix = Vectoriser.fit(reading, labels)
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
-        few, many = len(labels) <= FEW, len(labels) >= LARGE
-        first, second = EPOCHS if many else EPOCHS_OF_FEW
-        enough = ENOUGH if many else 0.0
-        trainer: Trainer | ExactTrainer = (
-            ExactTrainer(matrix, y, dangers, len(target))
-            if few
-            else Trainer(matrix, y, dangers, groups, len(target), first + second, enough)
-        )
+        few = len(labels) <= FEW
+        first, second = EPOCHS if len(labels) >= LARGE else EPOCHS_OF_FEW
+        trainer = _trainer(matrix, y, dangers, groups, len(target))
         if not few:  # few lines are learned by other brains, to see how sure to be
             trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
         if confidence is None and few:
@@ -98,11 +93,8 @@ class Brain:
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
         ranked = Model.of(library.labels, vectoriser, trainer.weights, trainer.alarm)
         order = sorted(range(len(labels)), key=labels.__getitem__)
-        index = PhraseIndex.of(
-            vectoriser.gist_of(matrix[order]),
-            [library.lines[i].text for i in order],
-            [labels[i] for i in order],
-        )
+        texts = [library.lines[i].text for i in order]
+        index = PhraseIndex.of(vectoriser.gist_of(matrix[order]), texts, [labels[i] for i in order])
         services = {item: label[1:] for item, label in zip(folded, labels, strict=True) if label[0] == "@"}
         han = HanScript.fit(library)
         return Brain(ranked, index, confidence, usage, services, han, words_of, library.version)
@@ -124,6 +116,20 @@ class Brain:
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
         shares, _ = self.model.opinions(columns, values)
         return rank(shares, self._labels, nearest, known, slips=slips)
+
+
+def _trainer(
+    matrix: sp.csr_matrix, y: Numbers, dangers: Numbers, groups: Numbers, labels: int
+) -> Trainer | ExactTrainer:
+    """The one for so many lines."""
+    lines = matrix.shape[0]
+    if lines <= FEW:
+        return ExactTrainer(matrix, y, dangers, labels)
+    many = lines >= LARGE
+    return Trainer(
+        matrix, y, dangers, groups, labels,
+        epochs=sum(EPOCHS if many else EPOCHS_OF_FEW), enough=ENOUGH if many else 0.0,
+    )  # fmt: skip
 
 
 def _look(words_of: Lexicon, library: Library) -> calibrate.Look:

@@ -47,11 +47,16 @@ _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈ�
 
 PAIRED = 20  # distinct characters of a message that are paired with each other
 NEAR = 5  # words between which a pair is made
-AT_ONCE = 256  # texts in one array
+AT_ONCE = (
+    256  # texts in one array; no more, for a row's number has eight bits where features are put in order
+)
 
 _ODD = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio, as in splitmix64
 _GOLDEN, _HALF, _UPPER = np.uint64(_ODD), np.uint64(31), np.uint64(59)
-_TOLD, _BLOCK = np.uint64(2 * _WIDTH - 1), np.uint64(_WIDTH - 1)  # bits of a hash
+_TOLD, _BLOCK = (
+    np.uint64(2 * _WIDTH - 1),
+    np.uint64(_WIDTH - 1),
+)  # bits of a hash: the number of blocks is a power of two
 _LONGEST = 6  # characters of a run
 _POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
 

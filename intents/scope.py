@@ -1,7 +1,8 @@
 """What a negation covers: "no fever, just sore" speaks of soreness. Spans of folded text that are denied.
 
 Only denials of existence that stand before their noun count ("no", "without", 没有): in "can't breathe" or 動かない the denial
-is the report itself, and for Japanese and Korean, where the two look alike, n-grams measured better than such rules.
+is the report itself. In Japanese the noun stands before は or も and the denial after it; with が the lack is often the report
+(感覚がない). For Korean n-grams measured better than such rules.
 Whatever is denied is still a feature, but another one than the thing asserted, so the model learns both.
 
 And which parts a message has: a sign of danger is often said by the way, after a question about something else.

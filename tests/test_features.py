@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from intents import scope
 from intents.features import AT_ONCE, BLOCKS, Reading, jamo, read, stem
 from intents.library import Library
 from intents.text import fold
@@ -57,6 +58,30 @@ def test_nothing_is_read_from_nothing(text: str) -> None:
 def test_what_is_denied_is_another_feature_than_what_is_asserted() -> None:
     assert not features("no fever", "word") & features("fever", "word")
     assert features("no fever", "word") & features("without fever", "word")
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("no fever, just sore", "fever"),
+        ("i can't breathe", ""),
+        ("there is no feeling in my lip", ""),
+        ("没有发烧，只是有点肿", "发烧"),
+        ("没力气", ""),
+        ("口の中の出血はありません。歯石取りに行けますか", "口の中の出血"),
+        ("熱も膿も出ていません", "熱も膿"),
+        ("うみもなし、げんき", "うみ"),
+        ("感覚がないです", ""),
+        ("力が入らない", ""),
+    ],
+)
+def test_only_what_a_negation_covers_is_denied(text: str, denied: str) -> None:
+    assert scope.split(fold(text))[1].strip() == fold(denied)
+
+
+def test_the_number_of_blocks_fits_the_bits_of_a_hash() -> None:
+    assert len(BLOCKS).bit_count() == 1
+    assert AT_ONCE <= 2**8
 
 
 def test_pairs_are_the_same_in_any_order_and_neighbours_are_not() -> None:
