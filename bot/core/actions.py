@@ -1,7 +1,17 @@
-"""What a button carries: `verb` or `verb:argument`, ASCII, at most 48 bytes so that a channel may sign it."""
+"""What a button carries: `verb` or `verb:argument`, ASCII, at most 48 bytes so that a channel may sign it; and a reply with buttons."""
 
-from bot.core.values import Button
+from bot.core.values import Button, DatePicker, Decision, Effect, Message
 from bot.core.wording import Wording
+
+
+def say(
+    text: str,
+    *buttons: Button,
+    outcome: str,
+    effects: tuple[Effect, ...] = (),
+    picker: DatePicker | None = None,
+) -> Decision:
+    return Decision((Message(text, buttons, picker),), effects, outcome)
 
 
 def button(words: Wording, key: str, action: str) -> Button:

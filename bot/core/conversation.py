@@ -9,19 +9,16 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, checkins, enrol, journey, pairing, procedures, rights, visits
-from bot.core.actions import MENU, button, split
-from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading, read_date
+from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
+from bot.core.actions import MENU, button, say, split
+from bot.core.dates import DateReading, read_date
 from bot.core.hours import is_open, next_opening, on_call_until
 from bot.core.recovery import local_date, recovery_day
 from bot.core.values import (
     Button,
     Context,
-    DatePicker,
     Decision,
-    Effect,
     EraseAll,
-    GiveConsent,
     Incoming,
     Message,
     OpenAlert,
@@ -30,7 +27,6 @@ from bot.core.values import (
     RequestAppointment,
     SetDetail,
     SetLanguage,
-    SetProcedureDate,
     SetReminders,
     StopAsking,
     Unreachable,
@@ -64,7 +60,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     if meaning is None or not meaning.text.strip():
         return _without_words(event, words)
     if len(event.text) > MAX_TEXT:
-        return _say(words("too_long") + "\n\n" + words("urgent_signs"), outcome="too_long")
+        return say(words("too_long") + "\n\n" + words("urgent_signs"), outcome="too_long")
     return _text(event, meaning, words, context)
 
 
@@ -110,16 +106,6 @@ def profile_language(event: Incoming, faq: Faq) -> str | None:
     return code if code in faq.languages else None
 
 
-def _say(
-    text: str,
-    *buttons: Button,
-    outcome: str,
-    effects: tuple[Effect, ...] = (),
-    picker: DatePicker | None = None,
-) -> Decision:
-    return Decision((Message(text, buttons, picker),), effects, outcome)
-
-
 # --- danger, and what has no words
 
 
@@ -140,7 +126,7 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
     key = f"unsupported_{event.kind}" if event.kind in ("photo", "voice", "sticker") else "unsupported_other"
     if event.kind in ("text", "edited"):
         key = "empty"
-    return _say(
+    return say(
         words(key), button(words, "btn_person", "person"), button(words, "btn_help", "help"), outcome=key
     )
 
@@ -157,7 +143,7 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
     zone = context.patient.timezone or words.faq.clinic.timezone
     reading = read_date(event.text, words.language, local_date(context.now, zone))
     if reading.kind != "none":
-        return _date(reading, event.text, words, context)
+        return procedure_date.given(reading, event.text, words, context)
     if meaning.service:
         return _service(meaning.service, words, context, event)
     match meaning.outcome:
@@ -168,7 +154,7 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
-            return _say(
+            return say(
                 words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk"
             )
         case _:
@@ -238,17 +224,17 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
                 reading = DateReading("found", (dt.date.fromisoformat(day),))
             except ValueError:
                 reading = DateReading("impossible")
-            return _date(reading, day, words, context, kind)
+            return procedure_date.given(reading, day, words, context, kind)
         case "consent":
-            return _consent(argument, words, context)
+            return procedure_date.consented(argument, words, context)
         case "delete" if argument:
             return _delete(argument, words)
         case "detail":
             key = "reminders_detail_on" if argument == "on" else "reminders_detail_off"
-            return _say(words(key), outcome="detail", effects=(SetDetail(argument == "on"),))
+            return say(words(key), outcome="detail", effects=(SetDetail(argument == "on"),))
         case "none":
             person = button(words, "btn_person", "person")
-            return _say(f"{words('choices_none')}\n\n{words('urgent_signs')}", person, outcome="none")
+            return say(f"{words('choices_none')}\n\n{words('urgent_signs')}", person, outcome="none")
         case _:
             return _service(MENU.get(verb, "help"), words, context, event)
 
@@ -286,7 +272,7 @@ def _language(argument: str, words: Wording, context: Context) -> Decision:
     if code not in words.faq.languages:
         return Decision((_language_choice(words),), (), "language")
     chosen = Wording(words.faq, code, script == "Hant", words.platform)
-    return _say(
+    return say(
         chosen("language_set"),
         button(chosen, "btn_help", "help"),
         outcome="language",
@@ -303,143 +289,40 @@ def _help(words: Wording, context: Context, event: Incoming) -> Decision:
         ("btn_data", "data"),
         ("btn_language", "language"),
     )
-    return _say(words("help"), *(button(words, key, action) for key, action in rows), outcome="help")
+    return say(words("help"), *(button(words, key, action) for key, action in rows), outcome="help")
 
 
 def _person(words: Wording, context: Context, event: Incoming) -> Decision:
     alert = OpenAlert("person", "call", None, event.text)
     clinic = words.faq.clinic
     if not context.staff_reachable:
-        return _say(words("person_unreachable"), outcome="person", effects=(alert,))
+        return say(words("person_unreachable"), outcome="person", effects=(alert,))
     if is_open(clinic, context.now):
-        return _say(words("person_open"), outcome="person", effects=(alert,))
+        return say(words("person_open"), outcome="person", effects=(alert,))
     if until := on_call_until(clinic, context.now):
-        return _say(words("person_on_call", until=words.moment(until)), outcome="person", effects=(alert,))
+        return say(words("person_on_call", until=words.moment(until)), outcome="person", effects=(alert,))
     opening = next_opening(clinic, context.now)
     when = words.moment(opening) if opening else "-"
-    return _say(words("person_closed", next_open=when), outcome="person", effects=(alert,))
-
-
-def _ask_date(words: Wording, context: Context, event: Incoming) -> Decision:
-    zone = context.patient.timezone or words.faq.clinic.timezone
-    today = local_date(context.now, zone)
-    picker = DatePicker(
-        words("btn_date"),
-        today - dt.timedelta(days=PAST_DAYS - 1),
-        today + dt.timedelta(days=FUTURE_DAYS),
-        context.patient.procedure_date or today,
-    )
-    buttons = (
-        button(words, "btn_today", f"date:{today}"),
-        button(words, "btn_yesterday", f"date:{today - dt.timedelta(days=1)}"),
-    )
-    return _say(words("ask_date"), *buttons, outcome="ask_date", picker=picker)
-
-
-def _date(reading: DateReading, typed: str, words: Wording, context: Context, kind: str = "") -> Decision:
-    if reading.kind == "impossible":
-        return _say(
-            words("date_impossible", text=typed[:60]),
-            button(words, "btn_date", "date"),
-            outcome="date_impossible",
-        )
-    if reading.kind == "ambiguous":
-        both = (Button(words.date(date)[:20], f"date:{date}") for date in reading.dates)
-        return _say(words("date_ambiguous"), *both, outcome="date_ambiguous")
-    date = reading.dates[0]
-    zone = context.patient.timezone or words.faq.clinic.timezone
-    days = (local_date(context.now, zone) - date).days
-    if days >= PAST_DAYS:
-        return _say(
-            words("date_too_old", date=words.date(date)),
-            button(words, "btn_date", "date"),
-            outcome="date_too_old",
-        )
-    if days < -FUTURE_DAYS:
-        return _say(
-            words("date_too_far", date=words.date(date)),
-            button(words, "btn_date", "date"),
-            outcome="date_too_far",
-        )
-    if context.patient.consent_at is None:
-        buttons = (
-            button(words, "btn_agree", f"consent:{date}"),
-            button(words, "btn_decline", "consent:no"),
-            button(words, "btn_privacy", "privacy"),
-        )
-        return _say(words.on_data("consent_ask"), *buttons, outcome="consent_ask")
-    meant = procedures.meant(context.patient, kind)
-    if meant is None:
-        return _which(date, words, context)
-    return Decision(
-        (_date_saved(date, days, words),),
-        (SetLanguage(words.language, words.traditional), SetProcedureDate(date, meant)),
-        "date",
-    )
-
-
-def _which(date: dt.date, words: Wording, context: Context) -> Decision:
-    """Of two procedures, the patient says which one the date is for. The date is in the buttons: nothing waits in memory."""
-    buttons = (
-        Button(words.procedure(item.kind), f"date:{date}:{item.kind}") for item in context.patient.procedures
-    )
-    text = "\n".join(
-        (words("date_which", date=words.date(date)), *journey.procedure_lines(context.patient, words))
-    )
-    return _say(text, *buttons, outcome="date_which")
-
-
-def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
-    reminders = button(words, "btn_reminders", "reminders")
-    if days < 0:
-        return Message(words("date_saved_future", date=words.date(date)), (reminders,))
-    return Message(words("date_saved", date=words.date(date), day=days), (reminders,))
-
-
-def _consent(argument: str, words: Wording, context: Context) -> Decision:
-    if argument in ("no", ""):
-        return _say(words("consent_declined"), outcome="consent_declined")
-    try:
-        date = dt.date.fromisoformat(argument)
-    except ValueError:
-        return _say(words("date_not_understood"), outcome="consent")
-    zone = context.patient.timezone or words.faq.clinic.timezone
-    days = (local_date(context.now, zone) - date).days
-    if not -FUTURE_DAYS <= days < PAST_DAYS:  # the button waited too long
-        return _ask_date_again(words, date)
-    effects: tuple[Effect, ...] = (
-        GiveConsent(),
-        SetLanguage(words.language, words.traditional),
-        SetProcedureDate(date),
-    )
-    return Decision((Message(words("consent_thanks")), _date_saved(date, days, words)), effects, "consent")
-
-
-def _ask_date_again(words: Wording, date: dt.date) -> Decision:
-    return _say(
-        words("date_too_old", date=words.date(date)),
-        button(words, "btn_date", "date"),
-        outcome="date_too_old",
-    )
+    return say(words("person_closed", next_open=when), outcome="person", effects=(alert,))
 
 
 def _recovery(words: Wording, context: Context, event: Incoming) -> Decision:
     if context.patient.procedure_date is None:
-        return _ask_date(words, context, event)
+        return procedure_date.ask(words, context, event)
     return Decision((journey.card(context, words),), (), "recovery")
 
 
 def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
     date_button = button(words, "btn_date", "date")
     if context.patient.procedure_date is None:
-        return _say(words("reminders_none"), date_button, outcome="my_reminders")
+        return say(words("reminders_none"), date_button, outcome="my_reminders")
     state = context.patient.reminders
     if state == "stopped":
-        return _say(words("reminders_stopped"), button(words, "btn_resume", "resume"), outcome="my_reminders")
+        return say(words("reminders_stopped"), button(words, "btn_resume", "resume"), outcome="my_reminders")
     lines = [words("reminders_paused")] if state == "paused" else []
     lines += [words("reminders_header"), *journey.listing(context, words)]
     switch = ("btn_resume", "resume") if state == "paused" else ("btn_pause", "pause")
-    return _say(
+    return say(
         "\n".join(lines),
         button(words, *switch),
         button(words, "btn_stop", "stop"),
@@ -455,13 +338,13 @@ def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
         "on": ("reminders_resumed", SetReminders("on")),
     }[state]
     if state == "on" and context.patient.procedure_date is None:
-        return _say(words("reminders_none"), button(words, "btn_date", "date"), outcome="reminders_on")
+        return say(words("reminders_none"), button(words, "btn_date", "date"), outcome="reminders_on")
     other = ("btn_resume", "resume") if state != "on" else ("btn_reminders", "reminders")
-    return _say(words(key), button(words, *other), outcome=f"reminders_{state}", effects=(effect,))
+    return say(words(key), button(words, *other), outcome=f"reminders_{state}", effects=(effect,))
 
 
 def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
-    return _say(
+    return say(
         words.on_data("privacy"),
         button(words, "btn_data", "data"),
         button(words, "btn_delete", "delete"),
@@ -472,14 +355,14 @@ def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
 def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
     patient = context.patient
     if patient.consent_at is None:
-        return _say(words("my_data_none"), button(words, "btn_privacy", "privacy"), outcome="my_data")
+        return say(words("my_data_none"), button(words, "btn_privacy", "privacy"), outcome="my_data")
     lines = [words("my_data"), words("my_data_line_language", language=LANGUAGES[words.language].name)]
     lines += journey.procedure_lines(patient, words)
     lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
     if context.check_ins:
         lines.append(words("my_data_line_check_ins", answers=checkins.listing(context, words)))
     lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
-    return _say(
+    return say(
         "\n".join(lines),
         *pairing.offered(words),
         button(words, "btn_delete", "delete"),
@@ -492,7 +375,7 @@ def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
     lines = [words("delete_confirm")]
     if context.taken_over or context.alert_open:  # what staff see of it goes too
         lines.append(words("delete_ends_talk"))
-    return _say(
+    return say(
         "\n\n".join(lines),
         button(words, "btn_yes", "delete:yes"),
         button(words, "btn_no", "delete:no"),
@@ -502,8 +385,8 @@ def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
 
 def _delete(argument: str, words: Wording) -> Decision:
     if argument == "yes":
-        return _say(words("delete_done"), outcome="delete", effects=(EraseAll(),))
-    return _say(words("delete_cancelled"), outcome="delete_cancelled")
+        return say(words("delete_done"), outcome="delete", effects=(EraseAll(),))
+    return say(words("delete_cancelled"), outcome="delete_cancelled")
 
 
 def _source(words: Wording, context: Context, event: Incoming) -> Decision:
@@ -513,7 +396,7 @@ def _source(words: Wording, context: Context, event: Incoming) -> Decision:
     lines = [answers.source_line(entry, words)]
     sources = (words.faq.file.sources[id] for id in entry.sources)
     lines += [link for s in sources if (link := f"https://doi.org/{s.doi}" if s.doi else s.url)]
-    return _say("\n".join(lines), outcome="source", effects=())
+    return say("\n".join(lines), outcome="source", effects=())
 
 
 _SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
@@ -521,7 +404,7 @@ _SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
     "help": _help,
     "person": _person,
     "book": lambda words, context, event: _answer("book_consultation", words, context),
-    "set_date": _ask_date,
+    "set_date": procedure_date.ask,
     "recovery": _recovery,
     "my_reminders": _my_reminders,
     "pause": lambda words, context, event: _set_reminders(words, context, "paused"),
