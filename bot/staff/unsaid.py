@@ -12,8 +12,8 @@ NOT_ANSWERED = (
     "If they write again, they get it with the reply, which is free."
 )
 NOT_TOLD = (
-    "The patient has got the bot's answer, but not the line that you were called: this month's messages are used up. "
-    "They get it with the next reply, which is free."
+    "The patient has got the bot's answer, but does not know yet that you were told: this month's messages are used up. "
+    "They read it with the next reply, which is free."
 )
 TOLD = "The patient has now got what could not be sent before."
 
