@@ -32,7 +32,7 @@ from intents.text import fold
 from intents.texts import Texts
 from intents.vectors import LARGE, HashIndex, Vectoriser
 
-EPOCHS = 2, 1  # without the lines held out, then with all; more gains next to nothing on unseen questions
+EPOCHS = 1, 1  # without the lines held out, then with all; more gains nothing on unseen questions
 EPOCHS_OF_FEW = 8, 4
 ENOUGH = 0.05  # by how much a line of many may be missed and is not gone over again
 HELD_OUT = 15  # one line in so many tells how sure to be; it is learned afterwards
@@ -75,26 +75,24 @@ class Brain:
         y = np.array([target[label] for label in labels])
         groups = np.unique([line.language for line in library.lines], return_inverse=True)[1]
 
-        vectoriser, matrix = Vectoriser.fit(reading, labels)
+        vectoriser, matrix, known = Vectoriser.fit(reading, labels)
+        gists = vectoriser.gist_of(matrix)
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
-        few = len(labels) <= FEW
         first, second = EPOCHS if len(labels) >= LARGE else EPOCHS_OF_FEW
         trainer = _trainer(matrix, y, dangers, groups, len(target))
-        if not few:  # few lines are learned by other brains, to see how sure to be
+        if isinstance(trainer, Trainer):
             trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
-        if confidence is None and few:
-            confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
-        elif confidence is None:
-            speller, known = Speller(usage), vectoriser.known(reading)
-            confidence = calibrate.held_out(
-                library, folded, speller, vectoriser, matrix, known, trainer.weights, ~held_out
+            confidence = confidence or calibrate.held_out(
+                library, folded, Speller(usage), gists, known, trainer.judge, ~held_out
             )
+        elif confidence is None:  # few lines are learned by other brains, to see how sure to be
+            confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
         trainer.run(np.arange(len(labels)), second, progress, "learning the rest of them")
         ranked = Model.of(library.labels, vectoriser, trainer.weights, trainer.alarm)
         order = sorted(range(len(labels)), key=labels.__getitem__)
         texts = [library.lines[i].text for i in order]
-        index = PhraseIndex.of(vectoriser.gist_of(matrix[order]), texts, [labels[i] for i in order])
+        index = PhraseIndex.of(gists[order], texts, [labels[i] for i in order])
         services = {item: label[1:] for item, label in zip(folded, labels, strict=True) if label[0] == "@"}
         han = HanScript.fit(library)
         return Brain(ranked, index, confidence, usage, services, han, words_of, library.version)

@@ -12,10 +12,9 @@ from intents.evidence import Evidence, Labels, rank
 from intents.features import Numbers
 from intents.library import OUT_OF_SCOPE, Library
 from intents.likeness import PhraseIndex
-from intents.model import softmax
 from intents.spelling import Speller
 from intents.text import fold
-from intents.vectors import Floats, Vectoriser
+from intents.vectors import Floats
 
 FOLDS = 5  # of a library of few lines
 UNSURE = Confidence((0.0,) * 11)
@@ -26,26 +25,28 @@ def held_out(
     library: Library,
     folded: Sequence[str],
     speller: Speller,
-    vectoriser: Vectoriser,
-    matrix: sp.csr_matrix,
+    gists: sp.csr_matrix,
     known: Numbers,
-    trial: Floats,
+    judge: Callable[[Numbers], Floats],
     kept: Numbers,
 ) -> Confidence:
-    """Confidence for many lines, fitted on those that the `trial` weights have not seen: those not `kept`."""
+    """Confidence for many lines, fitted on those that are not `kept`.
+
+    `judge` gives the probability of each label (lines x labels) for lines of these numbers, by what was learned from the others.
+    """
     labels = [line.label for line in library.lines]
     kinds = Labels(library.labels)
     seen = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
     index = PhraseIndex.of(
-        vectoriser.gist_of(matrix[seen]),
+        gists[seen],
         [library.lines[i].text for i in seen],
         [labels[i] for i in seen],
     )
     judged = [i for i in np.flatnonzero(~kept).tolist() if not labels[i].startswith("!")]
     found = []
-    for i, shares in zip(judged, softmax(matrix[judged] @ trial), strict=True):
-        row = slice(matrix.indptr[i], matrix.indptr[i + 1])
-        nearest = partial(index.nearest, vectoriser.gist_vector(matrix.indices[row], matrix.data[row]))
+    for i, shares in zip(judged, judge(np.array(judged)), strict=True):
+        row = slice(gists.indptr[i], gists.indptr[i + 1])
+        nearest = partial(index.nearest, (gists.indices[row], gists.data[row]))
         slips = speller.read(folded[i])[2]
         found.append((rank(shares, kinds, nearest, float(known[i]), slips=slips), labels[i]))
     return _fitted(found)

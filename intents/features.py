@@ -63,25 +63,32 @@ _POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The features of some texts: their hashes, and the cell (row x number of blocks + block) each stands in, row by row."""
+    """The features of some texts, one after the other: their hashes, and how many each text has."""
 
     hashes: Hashes
-    cells: Numbers
-    rows: int
+    sizes: Numbers
+
+    @property
+    def rows(self) -> int:
+        """How many texts."""
+        return len(self.sizes)
+
+    @property
+    def cells(self) -> Numbers:
+        """For each hash the cell it stands in: row x number of blocks + block."""
+        cells = blocks_of(self.hashes)
+        if self.rows > 1:
+            cells += np.repeat(np.arange(0, self.rows * _WIDTH, _WIDTH), self.sizes)
+        return cells
 
     @staticmethod
     def joined(parts: Sequence["Reading"]) -> "Reading":
         """One after the other."""
-        firsts = np.cumsum([0, *(part.rows for part in parts)])
-        cells = [part.cells + first * _WIDTH for part, first in zip(parts, firsts, strict=False)]
-        return Reading(
-            np.concatenate([NOTHING.hashes, *(part.hashes for part in parts)]),
-            np.concatenate([NOTHING.cells, *cells]),
-            int(firsts[-1]),
-        )
+        hashes, sizes = [part.hashes for part in parts], [part.sizes for part in parts]
+        return Reading(np.concatenate([NO_HASHES, *hashes]), np.concatenate([NO_NUMBERS, *sizes]))
 
 
-NOTHING = Reading(np.zeros(0, np.uint64), np.zeros(0, np.int64), 0)
+NO_HASHES, NO_NUMBERS = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
 
 def _no_concepts(_text: str) -> list[str]:
@@ -95,6 +102,11 @@ def read(texts: Sequence[str], find: Find = _no_concepts) -> Reading:
     """
     parts = [_read(texts[start : start + AT_ONCE], find) for start in range(0, len(texts), AT_ONCE)]
     return parts[0] if len(parts) == 1 else Reading.joined(parts)
+
+
+def blocks_of(hashes: Hashes) -> Numbers:
+    """The number of the block that each feature belongs to."""
+    return (hashes & _BLOCK).view(np.int64)
 
 
 def words(text: str) -> list[str]:
@@ -175,11 +187,11 @@ def _sorted(sums: Hashes, cells: Numbers, rows: int) -> Reading:
     if rows == 1:
         hashes.sort()
         hashes = hashes[_changes(hashes)]
-        return Reading(hashes, (hashes & _BLOCK).view(np.int64), 1)
+        return Reading(hashes, np.array([len(hashes)]))
     order = np.argsort(hashes >> np.uint64(8) | (cells // (2 * _WIDTH) << 56).view(np.uint64))
     hashes, row = hashes[order], cells[order] // (2 * _WIDTH)
     first = _changes(hashes) | _changes(row)
-    return Reading(hashes[first], (row * _WIDTH + (hashes & _BLOCK).view(np.int64))[first], rows)
+    return Reading(hashes[first], np.bincount(row[first], minlength=rows))
 
 
 def _changes(numbers: Numbers) -> Numbers:

@@ -64,7 +64,7 @@ class Matcher:
         """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
         mended = [self.speller.mend(text.text)[0] for text in texts]
         reading = read(mended, self.lexicon.find)
-        matrix, known = self.vectoriser.matrix(reading), self.vectoriser.known(reading)
+        matrix, known = self.vectoriser.vectors(reading)
         found = []
         for row, text in enumerate(mended):
             own = slice(matrix.indptr[row], matrix.indptr[row + 1])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from intents.features import BLOCKS, Hashes, Numbers, Reading
+from intents.features import BLOCKS, Hashes, Numbers, Reading, blocks_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -44,17 +44,15 @@ _LATIN = np.isin(BLOCKS, ("word", "pair", "next", "skip", "char", "cross"))
 _SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
 _SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
 _TO_KNOW = ("word", "cjk", "cjk3", "syllable")  # what share of these is known tells language from gibberish
-_TELLS_LANGUAGE = np.isin(BLOCKS, _TO_KNOW)
-_TELLING = _TELLS_LANGUAGE.nonzero()[0].tolist()
+_TELLING = np.isin(BLOCKS, _TO_KNOW).nonzero()[0].tolist()
 # The gist: enough to find the nearest phrasing.
 _TO_FIND = ("word", "next", "cjk", "cjk3", "syllable", "start")
 _GIST = np.isin(BLOCKS, _TO_FIND)
 RARE = 3  # lines in which a feature of a large library must stand: rarer ones say little about other people
 FLAT = 0.5  # exponent of the weights of a small library, where a rare feature is rare by chance
 FAINT = 0.4  # what a run of three characters counts there: few of them will ever be met again
-AT_ONCE = 500_000  # hashes looked up
+AT_ONCE = 100_000  # hashes looked up: few enough to stay close to the processor
 ROWS_AT_ONCE = 1_000  # texts whose features are weighed: few enough to stay close to the processor
-_MIDDLE = np.uint64(1 << 63)  # of all hashes
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
 
@@ -64,67 +62,40 @@ class HashIndex:
 
     hashes: Hashes
 
-    def places(self, hashes: Hashes) -> Numbers:
+    def places(self, hashes: Hashes) -> Ints:
         """The place of each, -1 for nowhere."""
         if not len(self.hashes):
-            return np.full(len(hashes), -1)
+            return np.full(len(hashes), -1, np.int32)
         if len(hashes) > AT_ONCE:
-            halves = np.array_split(hashes, 1 + len(hashes) // (AT_ONCE))
-            return np.concatenate([self.places(half) for half in halves])
+            some = np.array_split(hashes, 1 + len(hashes) // AT_ONCE)
+            with ThreadPoolExecutor(2) as threads:
+                return np.concatenate([*threads.map(self.places, some)])
         starts, steps, shift = self._buckets
-        window = starts[(hashes >> shift).astype(np.intp)][:, None] + steps
-        hits = self.hashes[window] == hashes[:, None]
-        first = hits.argmax(1)
-        rows = np.arange(len(hashes))
-        return np.where(hits[rows, first], window[rows, first], np.int32(-1))
+        window = starts.take((hashes >> shift).view(np.int64)) + steps
+        found: Ints = np.where(self.hashes.take(window) == hashes, window, np.int32(-1)).max(0)
+        return found
 
     @cached_property
-    def _buckets(self) -> tuple[Numbers, Numbers, np.uint64]:
-        """(where each bucket starts, places from there on, bits that do not tell the bucket)."""
+    def _buckets(self) -> tuple[Ints, Ints, np.uint64]:
+        """(where each bucket starts, places from there on as rows, bits that do not tell the bucket)."""
         bits = max(1, len(self.hashes).bit_length() + 1)
         shift = np.uint64(64 - bits)
         sizes = np.bincount((self.hashes >> shift).astype(np.intp), minlength=1 << bits)
         deepest = int(sizes.max())
         starts = np.minimum(np.cumsum(sizes) - sizes, len(self.hashes) - deepest)
-        return starts.astype(np.int32), np.arange(deepest, dtype=np.int32), shift
+        return starts.astype(np.int32), np.arange(deepest, dtype=np.int32)[:, None], shift
 
 
 NO_HASHES = HashIndex(np.zeros(0, np.uint64))
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """What is known of some features, each seen `rare` times or more."""
-
-    index: Hashes
-    spread: Numbers  # with how many labels each stands
-    blocks: Numbers
-    columns: Ints  # of every occurrence its place in `index`, -1 where it is rare
-
-    @staticmethod
-    def of(hashes: Hashes, blocks: Numbers, labels: Numbers, rare: int) -> "_Counted":
-        if not len(hashes):
-            return _Counted(hashes, blocks, blocks, np.zeros(0, np.int32))
-        order = np.argsort(hashes)
-        ordered = hashes[order]
-        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        seen = np.diff(np.append(starts, len(hashes)))
-        kept = seen >= rare
-        places = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
-        columns = np.empty(len(hashes), np.int32)
-        columns[order] = np.repeat(places, seen)
-        spread = _distinct(labels[order], starts)
-        return _Counted(ordered[starts[kept]], spread[kept], blocks[order[starts[kept]]], columns)
-
-
-def _distinct(labels: Numbers, starts: Numbers) -> Numbers:
-    """How many different labels each group has; groups begin at `starts`."""
-    found = np.zeros(len(starts), np.int64)
-    for first in range(0, int(labels.max()) + 1, 64):  # a bit a label, 64 at a time
-        bits = np.zeros(int(labels.max()) + 1, np.uint64)
-        bits[first : first + 64] = np.uint64(1) << np.arange(len(bits[first : first + 64]), dtype=np.uint64)
-        found += np.bitwise_count(np.bitwise_or.reduceat(bits[labels], starts))
-    return found
+def _standing_in(hashes: Hashes, times: int) -> Hashes:
+    """Those that stand there so many times or more, in order."""
+    ordered = np.sort(hashes)
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    seen = np.diff(np.append(starts, len(ordered)))
+    kept: Hashes = ordered[starts[seen >= times]]
+    return kept
 
 
 @dataclass
@@ -142,36 +113,25 @@ class Vectoriser:
     extra: HashIndex = NO_HASHES  # of those; their columns follow the others
 
     @staticmethod
-    def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix]:
-        """The vectoriser for these texts, and their matrix (a row of unit length for each)."""
+    def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix, Numbers]:
+        """The vectoriser for these texts, and what `vectors` gives for them."""
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-        label_of = np.array([number[label] for label in labels])[reading.cells // _BLOCKS]
-        upper = reading.hashes >= _MIDDLE
-        rare = RARE if reading.rows >= LARGE else 1
-
-        def count(rows: Numbers) -> _Counted:
-            return _Counted.of(reading.hashes[rows], reading.cells[rows] % _BLOCKS, label_of[rows], rare)
-
-        halves = [np.flatnonzero(~upper), np.flatnonzero(upper)]
-        with ThreadPoolExecutor(2) as threads:  # sorting millions of hashes takes long, and both cores can
-            low, high = threads.map(count, halves)
-        blocks = np.concatenate([low.blocks, high.blocks])
-        rarity, faint = (1.0, 1.0) if reading.rows >= LARGE else (FLAT, FAINT)
-        weights = (np.log(1 + len(number) / np.concatenate([low.spread, high.spread])) ** rarity).astype(
-            np.float32
-        )
-        weights[blocks == _CJK3] *= np.float32(faint)
-        index = HashIndex(np.concatenate([low.index, high.index]))
-        vectoriser = Vectoriser(index, weights, _numbered(_GIST[blocks]), math.log(1 + len(number)) ** rarity)
-        columns = np.empty(len(reading.hashes), np.int32)
-        columns[halves[0]] = low.columns
-        columns[halves[1]] = np.where(high.columns >= 0, high.columns + len(low.index), -1)
+        large = reading.rows >= LARGE
+        index = HashIndex(_standing_in(reading.hashes, RARE if large else 1))
+        columns, blocks = index.places(reading.hashes), blocks_of(index.hashes)
+        standing = np.zeros((len(index.hashes), len(number)), bool)
         known = columns >= 0
-        return vectoriser, vectoriser._rows(columns[known], reading.cells[known], reading.rows)
+        label_of = np.repeat(np.array([number[label] for label in labels], np.int64), reading.sizes)
+        standing.ravel()[columns[known] * np.int64(len(number)) + label_of[known]] = True
+        rarity, faint = (1.0, 1.0) if large else (FLAT, FAINT)
+        weights = (np.log(1 + len(number) / standing.sum(1)) ** rarity).astype(np.float32)
+        weights[blocks == _CJK3] *= np.float32(faint)
+        vectoriser = Vectoriser(index, weights, _numbered(_GIST[blocks]), math.log(1 + len(number)) ** rarity)
+        return vectoriser, *vectoriser._rows(columns, reading)
 
     def unknown(self, reading: Reading) -> Hashes:
         """The features of the gist that have no column yet, in order."""
-        hashes = np.unique(reading.hashes[_GIST[reading.cells % _BLOCKS]])
+        hashes = np.unique(reading.hashes[_GIST[blocks_of(reading.hashes)]])
         return hashes[self.index.places(hashes) < 0]
 
     def extended(self, extra: Hashes) -> "Vectoriser":
@@ -192,11 +152,12 @@ class Vectoriser:
         """(columns, values of unit length, share of the features that are known) of one text."""
         columns = self._columns(reading.hashes)
         found = (columns >= 0).nonzero()[0]
-        columns, blocks = columns[found], reading.cells[found]
+        of_all = blocks_of(reading.hashes)
+        columns, blocks = columns[found], of_all[found]
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
-        counts, of_all = (np.bincount(some, minlength=_BLOCKS).tolist() for some in (blocks, reading.cells))
-        known = sum(counts[block] for block in _TELLING) / max(1, sum(of_all[block] for block in _TELLING))
+        counts, total = (np.bincount(some, minlength=_BLOCKS).tolist() for some in (blocks, of_all))
+        known = sum(counts[block] for block in _TELLING) / max(1, sum(total[block] for block in _TELLING))
         counts[_CJK] += counts[_CJK3]  # see _GROUP
         groups, values = _GROUP[blocks], self.weights[columns].astype(np.float64)
         squares = np.bincount(groups, values * values, _BLOCKS)
@@ -206,17 +167,11 @@ class Vectoriser:
 
     def matrix(self, reading: Reading) -> sp.csr_matrix:
         """One row of unit length for each text."""
-        columns = self._columns(reading.hashes)
-        known = columns >= 0
-        return self._rows(columns[known], reading.cells[known], reading.rows)
+        return self.vectors(reading)[0]
 
-    def known(self, reading: Reading) -> Numbers:
-        """Of each text the share of its features that are known, as `vector` gives it for one."""
-        telling = _TELLS_LANGUAGE[reading.cells % _BLOCKS]
-        rows = reading.cells[telling] // _BLOCKS
-        found = self._columns(reading.hashes[telling]) >= 0
-        total = np.bincount(rows, minlength=reading.rows)
-        return np.bincount(rows, found, minlength=reading.rows) / np.maximum(1, total)
+    def vectors(self, reading: Reading) -> tuple[sp.csr_matrix, Numbers]:
+        """(one row of unit length for each text, of each the share of its features that are known): `vector` for many."""
+        return self._rows(self._columns(reading.hashes), reading)
 
     def gist_of(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """The rows of `matrix` by words and characters alone, of unit length again, with the columns of the gist."""
@@ -247,15 +202,21 @@ class Vectoriser:
             columns[unknown] = np.where(added >= 0, added + len(self.index.hashes), -1)
         return columns
 
-    def _rows(self, columns: Numbers, cells: Numbers, rows: int) -> sp.csr_matrix:
-        """Unit rows from columns and their cells (row x block); the same figures as `vector`, for many texts at once."""
+    def _rows(self, places: Ints, reading: Reading) -> tuple[sp.csr_matrix, Numbers]:
+        rows, of_all, found = reading.rows, reading.cells, places >= 0
+        columns, cells = places[found], of_all[found]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(cells // _BLOCKS, minlength=rows))])
         values = np.empty(len(columns), np.float32)
         for first in range(0, rows, ROWS_AT_ONCE):
             last = min(rows, first + ROWS_AT_ONCE)
             some = slice(pointers[first], pointers[last])
             values[some] = self._units(columns[some], cells[some] - first * _BLOCKS, last - first)
-        return sp.csr_matrix((values, columns.astype(np.int32), pointers), shape=(rows, self.width))
+        matrix = sp.csr_matrix((values, columns, pointers), shape=(rows, self.width))
+        known, total = (
+            np.bincount(some, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)[:, _TELLING].sum(1)
+            for some in (cells, of_all)
+        )
+        return matrix, known / np.maximum(1, total)
 
     def _units(self, columns: Numbers, cells: Numbers, rows: int) -> Numbers:
         values = self.weights[columns].astype(np.float64)

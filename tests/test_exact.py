@@ -36,7 +36,7 @@ def trained(rows: list[int]) -> tuple[ExactTrainer, np.ndarray, np.ndarray]:
     """(trainer, the dense lines it saw, their labels)."""
     lines = library().lines
     labels = [line.label for line in lines]
-    _, matrix = Vectoriser.fit(read([fold(line.text) for line in lines]), labels)
+    _, matrix, _ = Vectoriser.fit(read([fold(line.text) for line in lines]), labels)
     targets = np.array([sorted(TOPICS).index(label) for label in labels])
     trainer = ExactTrainer(matrix, targets, (targets == 0).astype(np.float32), len(TOPICS))
     trainer.run(np.array(rows))
@@ -94,7 +94,7 @@ def test_few_lines_give_the_same_weights_each_time_and_only_those_of_the_last_ru
 
 def test_topics_that_resemble_each_other_are_left_out_together() -> None:
     lines = library().lines
-    _, matrix = Vectoriser.fit(read([fold(line.text) for line in lines]), [line.label for line in lines])
+    _, matrix, _ = Vectoriser.fit(read([fold(line.text) for line in lines]), [line.label for line in lines])
 
     groups = left_out_together(library(), matrix)
     pairs = [{topic for topic, group in groups.items() if group == number} for number in range(5)]
