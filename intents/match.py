@@ -15,13 +15,13 @@ from intents.features import read
 from intents.lexicon import Lexicon
 from intents.likeness import PhraseIndex, Questions, StaffIndex
 from intents.model import Model
-from intents.spelling import Speller
+from intents.spelling import Changes, Speller
 from intents.text import Normalised, fold
-from intents.vectors import Floats
+from intents.vectors import Floats, Vector
 
 
 class Matcher:
-    """Ranks one text. Cheap to rebuild for a new Faq; the trained parts are shared."""
+    """Ranks texts. Cheap to rebuild for a new Faq; the trained parts are shared."""
 
     def __init__(
         self,
@@ -46,10 +46,14 @@ class Matcher:
         self.labels = Labels([*model.labels, *new], faq.entries)
         self.staff = StaffIndex(staff, self.labels.number)
 
-    def evidence(self, text: Normalised) -> Evidence:
-        """All that the message resembles."""
-        mended, corrected, slips = self.speller.read(text.text)
-        columns, values, known = self.vectoriser.vector(read([mended], self.lexicon.find))
+    def evidence(self, texts: Sequence[Normalised]) -> list[Evidence]:
+        """All that each message resembles; of several together, for most of the work is one."""
+        read_as = [self.speller.read(text.text) for text in texts]
+        vectors = self.vectoriser.each(read([mended for mended, _, _ in read_as], self.lexicon.find))
+        return [self._evidence(vector, *as_meant) for vector, as_meant in zip(vectors, read_as, strict=True)]
+
+    def _evidence(self, vector: Vector, mended: str, corrected: Changes, slips: float) -> Evidence:
+        columns, values, known = vector
         gist = self.vectoriser.gist_vector(columns, values)
         cosines = self.staff.cosines(gist)
 
@@ -61,16 +65,14 @@ class Matcher:
         return rank(shares, self.labels, nearest, known, corrected, alarming, slips, mended)
 
     def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
-        """What each part of a message says of danger, by the model alone; read together, for most of the work is one."""
+        """What each part of a message says of danger, by the model alone."""
         mended = [self.speller.mend(text.text)[0] for text in texts]
-        reading = read(mended, self.lexicon.find)
-        matrix, known = self.vectoriser.vectors(reading)
         found = []
-        for row, text in enumerate(mended):
-            own = slice(matrix.indptr[row], matrix.indptr[row + 1])
-            learned, alarming = self.model.opinions(matrix.indices[own], matrix.data[own])
-            said = danger_of(learned, self.labels, float(known[row]), alarming)
-            found.append(replace(said, mended=text))
+        for text, (columns, values, known) in zip(
+            mended, self.vectoriser.each(read(mended, self.lexicon.find)), strict=True
+        ):
+            learned, alarming = self.model.opinions(columns, values)
+            found.append(replace(danger_of(learned, self.labels, known, alarming), mended=text))
         return found
 
     def _boosted(self, shares: Floats, cosines: Floats) -> Floats:

@@ -39,8 +39,12 @@ PARTS = 8  # of a message that are looked at one by one
 
 
 def parts(text: str) -> list[str]:
-    """The sentences of raw `text`, and what stands after a "by the way" as one of its own; at most PARTS, the last ones."""
-    return [part for piece in _PART.split(text) if (part := piece.strip())][-PARTS:]
+    """The sentences of raw `text`, and what stands after a "by the way" as one of its own; at most PARTS, the last ones.
+
+    None where it is all one.
+    """
+    found = [part for piece in _PART.split(text) if (part := piece.strip())]
+    return found[-PARTS:] if len(found) > 1 else []
 
 
 def denied(text: str) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ among other things, a report hidden behind a routine question would be outvoted.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from intents.evidence import Evidence, SignEvidence
 from intents.lexicon import Lexicon
@@ -39,6 +39,12 @@ class Verdict:
     sign: str | None
     why: tuple[str, ...] = ()
     wary: bool = False
+
+    def beside(self, part: "Verdict") -> "Verdict":
+        """With what one sentence says: the first report decides."""
+        if self.sign or part.sign:
+            return self if self.sign else part
+        return replace(self, wary=self.wary or part.wary)
 
 
 def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:

@@ -4,7 +4,8 @@ Triage comes first, on the whole text. Then the small words of service, small ta
 when not, and an honest "I do not know" when nothing fits.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -21,6 +22,8 @@ from intents.model import quiet
 from intents.reading import Progress
 from intents.text import Normalised, normalise
 from intents.types import Match, Service, Understanding
+
+Message = tuple[str, str | None]  # text, its writer's own language where that is known
 
 ANSWER = 0.6  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
@@ -59,22 +62,34 @@ class Understander:
 
         Never raises: whatever fails counts as possible danger, and the patient is shown the way to a person.
         """
-        try:
-            return self._understand(text, hint)
-        except Exception as err:  # the outermost step: a gate that errs counts as possible danger
-            return Understanding(
-                text, hint or "en", "danger", "urgent", None, why=(f"failed: {type(err).__name__}",)
-            )
+        return self.understand_all([(text, hint)])[0]
 
-    def _understand(self, text: str, hint: str | None) -> Understanding:
-        normalised = self._normalise(text, hint)
-        evidence = self.matcher.evidence(normalised)
-        verdict = self._triage(normalised, evidence)
+    def understand_all(self, messages: Sequence[Message]) -> list[Understanding]:
+        """The meaning of each message: the same that `understand` gives, for half of the price where there are many."""
+        try:
+            return self._understand(messages)
+        except Exception as err:  # the outermost step: a gate that errs counts as possible danger
+            if len(messages) > 1:  # what fails with one shall not cost the others
+                return [self.understand(*message) for message in messages]
+            text, hint = messages[0]
+            why = (f"failed: {type(err).__name__}",)
+            return [Understanding(text, hint or "en", "danger", "urgent", None, why=why)]
+
+    def _understand(self, messages: Sequence[Message]) -> list[Understanding]:
+        texts = [self._normalise(*message) for message in messages]
+        found = self.matcher.evidence(texts)
+        verdicts = self._triage(texts, found)
+        typed = [text for text, _ in messages]
+        return [self._meaning(*one) for one in zip(typed, texts, found, verdicts, strict=True)]
+
+    def _meaning(
+        self, typed: str, normalised: Normalised, evidence: Evidence, verdict: triage.Verdict
+    ) -> Understanding:
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
             for i, (id, p) in enumerate(evidence.topics)
         )
-        common = (text, normalised.language)
+        common = (typed, normalised.language)
         if verdict.sign:
             flag = self.faq.red_flags.get(verdict.sign)
             urgency: Urgency = flag.urgency if flag else "urgent"
@@ -89,16 +104,22 @@ class Understander:
             )
         return self._routine(normalised, evidence, matches, verdict)
 
-    def _triage(self, text: Normalised, evidence: Evidence) -> triage.Verdict:
-        whole = triage.judge(text, evidence, self.brain.lexicon)
-        sentences = scope.parts(text.raw)
-        if whole.sign or len(sentences) < 2 or evidence.danger < HINT:
-            return whole
-        parts = [text.part(sentence) for sentence in sentences]
-        signs = self.matcher.signs(parts)
-        verdicts = [triage.judge_part(*part, self.brain.lexicon) for part in zip(parts, signs, strict=True)]
-        reported = next((verdict for verdict in verdicts if verdict.sign), None)
-        return reported or replace(whole, wary=whole.wary or any(verdict.wary for verdict in verdicts))
+    def _triage(self, texts: Sequence[Normalised], found: Sequence[Evidence]) -> list[triage.Verdict]:
+        lexicon = self.brain.lexicon
+        verdicts = [
+            triage.judge(text, evidence, lexicon) for text, evidence in zip(texts, found, strict=True)
+        ]
+        parts = [
+            (number, text.part(sentence))
+            for number, text in enumerate(texts)
+            if not verdicts[number].sign and found[number].danger >= HINT
+            for sentence in scope.parts(text.raw)
+        ]
+        if not parts:
+            return verdicts
+        for (number, part), signs in zip(parts, self.matcher.signs([part for _, part in parts]), strict=True):
+            verdicts[number] = verdicts[number].beside(triage.judge_part(part, signs, lexicon))
+        return verdicts
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
         if text.isascii() and not self._looks_english(text):

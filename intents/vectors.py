@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from intents.features import BLOCKS, Hashes, Numbers, Reading, blocks_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Vector = tuple[Ints, Floats, float]  # columns, values of unit length, share of the features that are known
 Gist = tuple[Ints, Floats]  # columns of the gist, values of unit length
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
@@ -114,7 +116,7 @@ class Vectoriser:
 
     @staticmethod
     def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix, Numbers]:
-        """The vectoriser for these texts, and what `vectors` gives for them."""
+        """The vectoriser for these texts, their matrix, and of each the share of its features that are known."""
         number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
         large = reading.rows >= LARGE
         index = HashIndex(_standing_in(reading.hashes, RARE if large else 1))
@@ -148,8 +150,19 @@ class Vectoriser:
     def gist_width(self) -> int:
         return int(self.gist.max(initial=-1)) + 1
 
-    def vector(self, reading: Reading) -> tuple[Ints, Floats, float]:
-        """(columns, values of unit length, share of the features that are known) of one text."""
+    def each(self, reading: Reading) -> list[Vector]:
+        """The vector of each text: of several together, for most of the work is one."""
+        if reading.rows == 1:
+            return [self.vector(reading)]
+        matrix, known = self._rows(self._columns(reading.hashes), reading)
+        rows = [slice(*row) for row in pairwise(matrix.indptr.tolist())]
+        return [
+            (matrix.indices[row], matrix.data[row], share)
+            for row, share in zip(rows, known.tolist(), strict=True)
+        ]
+
+    def vector(self, reading: Reading) -> Vector:
+        """The vector of one text."""
         columns = self._columns(reading.hashes)
         found = (columns >= 0).nonzero()[0]
         of_all = blocks_of(reading.hashes)
@@ -167,11 +180,7 @@ class Vectoriser:
 
     def matrix(self, reading: Reading) -> sp.csr_matrix:
         """One row of unit length for each text."""
-        return self.vectors(reading)[0]
-
-    def vectors(self, reading: Reading) -> tuple[sp.csr_matrix, Numbers]:
-        """(one row of unit length for each text, of each the share of its features that are known): `vector` for many."""
-        return self._rows(self._columns(reading.hashes), reading)
+        return self._rows(self._columns(reading.hashes), reading)[0]
 
     def gist_of(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """The rows of `matrix` by words and characters alone, of unit length again, with the columns of the gist."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bot.store.schema import addresses, patients
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
+from intents.understand import Message
 from tests.databases import ready_store
 from tests.fakes import Clock, FakeChannel, FakeStaff
 
@@ -37,6 +38,9 @@ class Understands:
             raise self.fails
         meaning: dict[str, Any] = {"outcome": "unknown", **self.meanings.get(text, {})}
         return Understanding(text, hint or "en", **meaning)
+
+    def understand_all(self, messages: Sequence[Message]) -> list[Understanding]:
+        return [self.understand(*message) for message in messages]
 
 
 DANGER = {"outcome": "danger", "urgency": "emergency", "red_flag": "breathing_swallowing"}

@@ -1,6 +1,7 @@
 """Visits, feedback and the people's side through the whole inbox: store, understanding, desk and both chats."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -16,7 +17,7 @@ from bot.store.figures import EntryFigures
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.types import Match, Understanding
-from intents.understand import Understander
+from intents.understand import Message, Understander
 from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW
 from tests.staff_fakes import STAFF, FakeRoom
@@ -39,6 +40,9 @@ class Reader:
             if entry in text:
                 return Understanding(text, "en", "answer", matches=(Match(entry, 0.9),))
         return Understanding(text, "en", "unknown")
+
+    def understand_all(self, messages: Sequence[Message]) -> list[Understanding]:
+        return [self.understand(*message) for message in messages]
 
 
 class Clinic:

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from bot.channels.port import SendFailed
 from bot.core.values import Address, OpenAlert
 from bot.inbox import sessions, turns
 from bot.inbox.crowd import STRANGERS_AT_ONCE, STRANGERS_PER_SECOND
-from bot.inbox.knowing import AT_ONCE
+from bot.inbox.meanings import AT_ONCE
 from intents.types import Match, Understanding
+from intents.understand import Message as Words
 from intents.understand import Understander
 from tests.fakes import FakeChannel
 from tests.scene import ANNA, BEN, Scene, push_channel
@@ -542,12 +544,12 @@ async def test_a_slow_platform_does_not_keep_the_others_waiting(scene: Scene) ->
 
 
 async def test_of_many_at_once_few_are_read_before_the_platform_is_listened_to_again(scene: Scene) -> None:
-    read, most, plain = 0, 0, scene.understands.understand
+    read, most, plain = 0, 0, scene.understands.understand_all
 
-    def understand(text: str, hint: str | None = None) -> Understanding:
+    def understand_all(messages: Sequence[Words]) -> list[Understanding]:
         nonlocal read
-        read += 1
-        return plain(text, hint)
+        read += len(messages)
+        return plain(messages)
 
     async def listen() -> None:
         nonlocal read, most
@@ -555,7 +557,7 @@ async def test_of_many_at_once_few_are_read_before_the_platform_is_listened_to_a
             read, most = 0, max(most, read)
             await asyncio.sleep(0)
 
-    scene.understands.understand = understand  # type: ignore[method-assign]
+    scene.understands.understand_all = understand_all  # type: ignore[method-assign]
     listening = asyncio.create_task(listen())
     people = [Address("fake", f"{number}") for number in range(30)]
     await asyncio.gather(*(scene.inbox.receive(scene.event("swollen", who)) for who in people))
@@ -563,7 +565,7 @@ async def test_of_many_at_once_few_are_read_before_the_platform_is_listened_to_a
     listening.cancel()
 
     assert len(scene.channel.texts) == 30
-    assert 0 < most <= AT_ONCE
+    assert 1 < most <= AT_ONCE
 
 
 async def test_danger_waits_for_no_turn(scene: Scene) -> None:

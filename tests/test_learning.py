@@ -1,5 +1,6 @@
 """The parts that understanding is made of: words, features as numbers, training, the cache."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 
 from intents import brain, scope
 from intents import reading as reading_module
+from intents.evidence import Evidence
 from intents.features import BLOCKS, Reading, read
 from intents.lexicon import Lexicon
 from intents.library import Library, Line
 from intents.model import LEANING, Trainer, quiet
 from intents.spelling import Usage
-from intents.text import fold
+from intents.text import Normalised, fold
 from intents.understand import Understander
 from intents.vectors import AT_ONCE, FAINT, HashIndex, Vectoriser
 from tests.helpers import understander as shipped
@@ -53,7 +55,7 @@ def test_a_marker_of_one_language_is_no_marker_in_another() -> None:
         ("Can I fly? My eye went dark.", ["Can I fly?", "My eye went dark."]),
         ("费用多少，顺便说一下我喉咙肿", ["费用多少", "顺便说一下我喉咙肿"]),
         ("お酒いい？あと、熱がある", ["お酒いい？", "あと、熱がある"]),
-        ("one sentence, two halves", ["one sentence, two halves"]),
+        ("one sentence, two halves", []),
     ],
 )
 def test_a_message_is_taken_apart_at_sentences_and_by_the_way(text: str, parts: list[str]) -> None:
@@ -112,7 +114,8 @@ def test_many_texts_at_once_give_the_vectors_of_each() -> None:
         dense[columns] = values
         assert np.allclose(dense, matrix[row].toarray()[0], atol=1e-6)
         assert known == 1.0
-    assert vectoriser.vectors(reading([*TEXTS, "glass of zzz"]))[1] == pytest.approx([1, 1, 1, 1, 1, 2 / 3])
+    known = [share for _, _, share in vectoriser.each(reading([*TEXTS, "glass of zzz"]))]
+    assert known == pytest.approx([1, 1, 1, 1, 1, 2 / 3])
 
 
 def test_a_foreign_word_speaks_for_its_share_of_a_text() -> None:
@@ -285,6 +288,44 @@ def test_a_line_that_is_known_well_enough_is_not_gone_over_again() -> None:
 
     assert once.any()
     assert np.array_equal(trainer.weights, once)
+
+
+TOGETHER = [
+    ("how long does swelling last", None),
+    ("Can I fly on Friday? My left eye went dark an hour ago.", "en"),
+    ("お酒いつから飲める？あと、熱はないです", None),
+    ("붓기 언제 빠져요", "ko"),
+    ("", "ja"),
+    ("线头冒出来了😱", None),
+    ("stop", "en"),
+    ("qwrtz plmk", None),
+]
+
+
+def test_several_messages_mean_what_each_means_alone() -> None:
+    assert shipped().understand_all(TOGETHER) == [shipped().understand(*message) for message in TOGETHER]
+    assert {meaning.outcome for meaning in shipped().understand_all(TOGETHER)} >= {
+        "danger",
+        "answer",
+        "unknown",
+    }
+
+
+def test_what_fails_with_one_message_costs_no_other() -> None:
+    class Fragile:
+        def evidence(self, texts: Sequence[Normalised]) -> list[Evidence]:
+            if any("boom" in text.text for text in texts):
+                raise RuntimeError("broken")
+            return shipped().matcher.evidence(texts)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(shipped().matcher, name)
+
+    fragile = Understander(shipped().faq, shipped().brain, Fragile())  # type: ignore[arg-type]
+    alone = [shipped().understand(*message) for message in TOGETHER]
+
+    assert fragile.understand_all([*TOGETHER, ("boom", "ko")])[:-1] == alone
+    assert fragile.understand_all([*TOGETHER, ("boom", "ko")])[-1].outcome == "danger"
 
 
 def test_a_part_that_fails_counts_as_possible_danger() -> None:

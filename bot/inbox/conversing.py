@@ -33,7 +33,8 @@ from bot.inbox.beside import Beside
 from bot.inbox.calling import Calling, concerns_people, speaking
 from bot.inbox.crowd import Crowd
 from bot.inbox.faults import fault
-from bot.inbox.knowing import Knowing, Known, context_of, meaning_of
+from bot.inbox.knowing import Knowing, Known, context_of
+from bot.inbox.meanings import Meanings
 from bot.inbox.people import Staff
 from bot.inbox.replies import Answering, Rider
 from bot.inbox.riding import Riding
@@ -69,7 +70,7 @@ class Conversing:
         self._staff, self._clock, self._sleep, self._monotonic = staff, clock, sleep, monotonic
         self._knowing, self._calling = Knowing(store, staff, clock), Calling(store, staff, clock)
         self._beside, self._riding = beside, riding
-        self._sessions, self.crowd = Sessions(), Crowd()
+        self._meanings, self._sessions, self.crowd = Meanings(), Sessions(), Crowd()
         self.turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._faq = understander().faq  # for an apology when `understander` fails
 
@@ -139,7 +140,7 @@ class Conversing:
             session.refresh(known.patient)
         except Exception as err:
             known, failed = Known(), err
-        meaning = meaning_of(event, session, understander)
+        meaning = await self._meanings.of(event, session, understander)
         if failed and not _is_danger(event, meaning):
             raise failed
         if failed:

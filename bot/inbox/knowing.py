@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bot.channels.port import Channel
 from bot.core import checkins, enrol, pairing, procedures
-from bot.core.conversation import profile_language, typed_label
+from bot.core.conversation import typed_label
 from bot.core.values import (
     Asked,
     Button,
@@ -27,13 +27,8 @@ from bot.inbox.people import Staff
 from bot.inbox.sessions import Session
 from bot.store.store import Store
 from intents.faq import Faq
-from intents.types import Understanding
-from intents.understand import Understander
 
 PAGE = 50  # questions a visit: the first one of a page waits for the last
-AT_ONCE = (
-    4  # of a page are read before the platforms' answers are looked at: what they took must be noted soon
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +74,7 @@ class Knowing:
         while self._waiting:
             page, self._waiting = self._waiting[:PAGE], self._waiting[PAGE:]
             answers = await asyncio.to_thread(self._ask, page)
-            for number, (question, found) in enumerate(zip(page, answers, strict=True), 1):
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            for question, found in zip(page, answers, strict=True):
                 if question.answer.cancelled():
                     continue
                 if isinstance(found, Known):
@@ -130,14 +123,6 @@ class Knowing:
         if state == "wrong":
             self._guesses.wrong(event.address, now)
         return state
-
-
-def meaning_of(event: Incoming, session: Session, understander: Understander) -> Understanding | None:
-    """What the words of `event` mean; None where it has none."""
-    if event.kind == "action" or not event.text.strip():
-        return None
-    guess = session.patient.language or profile_language(event, understander.faq)
-    return understander.understand(event.text, guess)
 
 
 def _offered(session: Session, situation: Situation) -> tuple[Button, ...]:
