@@ -68,8 +68,8 @@ class _Block:
         columns, values = gist
         places = self.columns.searchsorted(columns)
         places[places == len(self.columns)] = 0
-        shared = (self.columns[places] == columns).nonzero()[0]
-        return self.postings.cosines(places[shared], values[shared])
+        shared = (self.columns.take(places) == columns).nonzero()[0]
+        return self.postings.cosines(places.take(shared), values.take(shared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,12 @@ class Postings:
 
     def cosines(self, columns: Ints, values: Floats) -> Floats:
         """The product of every row with a vector that has `values` in `columns`."""
-        sizes = self.sizes[columns]
-        ends = sizes.cumsum()
-        at = (self.starts[columns] - ends + sizes).repeat(sizes)
+        sizes = self.sizes.take(columns)
+        ends = sizes.cumsum(dtype=np.int32)
+        at = (self.starts.take(columns) - ends + sizes).repeat(sizes)
         at += np.arange(len(at), dtype=at.dtype)
-        return np.bincount(self.rows[at], self.data[at] * values.repeat(sizes), self.height).astype(
-            np.float32
-        )
+        products = self.data.take(at) * values.repeat(sizes)
+        return np.bincount(self.rows.take(at), products, self.height).astype(np.float32)
 
 
 @dataclass(frozen=True)

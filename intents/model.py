@@ -50,13 +50,14 @@ class Model:
 
         Columns that were added later say nothing here; of a text of which nothing is known the second opinion is 0.
         """
-        trained = columns < len(self.weights)
-        if not trained.all():
+        if len(columns) and columns.max() >= len(self.weights):
+            trained = columns < len(self.weights)
             columns, values = columns[trained], values[trained]
-        logits = (values * self.scales[columns]) @ self.weights[columns].astype(np.float32)
+        rows = self.weights.take(columns, 0)  # costs a quarter of what weights[columns] does
+        logits = (values * self.scales.take(columns)) @ rows.astype(np.float32)
         powers = np.exp(logits - logits.max())
-        alarming = float(sigmoid(float(values @ self.alarm[columns]) + RARITY)) if len(columns) else 0.0
-        return powers / powers.sum(), alarming
+        alarming = sigmoid(float(values @ self.alarm.take(columns)) + RARITY) if len(columns) else 0.0
+        return powers / powers.sum(), float(alarming)
 
 
 class Trainer:

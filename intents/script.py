@@ -52,4 +52,4 @@ class HanScript:
         )
 
     def is_japanese(self, text: str) -> bool:
-        return sum(self.leaning.get(piece, 0.0) for piece in _pieces(text)) > 0
+        return sum(filter(None, map(self.leaning.get, _pieces(text)))) > 0

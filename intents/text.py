@@ -7,7 +7,6 @@ does: digits, marks of scripts that need them, and emoji, which patients use as 
 import json
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,6 @@ HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
 _HAN, _KANA, _HANGUL = (re.compile(f"[{block}]") for block in (HAN, KANA, HANGUL))
 _LATIN = re.compile(r"[a-z\u00c0-\u024f]", re.I)
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}|([~～ー…!！?？。・.ㅠㅜㅋㅎ])\2+")
-_SPACE = re.compile(r"\s+")
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0f\U000e0000-\U000e007f]"
 )
@@ -85,7 +83,7 @@ def fold(text: str) -> str:
         _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:MAX_LENGTH])).casefold().translate(_folding())
     )
     text = _STRETCHED.sub(lambda m: m[0][0] * 2 if m[1] and m[1].isascii() else m[0][0], text)
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def normalise(text: str, hint: str | None = None) -> Normalised:
@@ -133,28 +131,25 @@ _JAPANESE_HAN = (
     "効果",
     "期間",
 )
+_CHINESE_PARTICLES = frozenset("吗嗎呢吧啊了的么麼们們你妳您佢咗嘅冇唔係点點怎这這那")
 _JAPANESE_SHAPES = frozenset("糸図対応実検価労働気発変続読売広帰駅験経済単戻歳壊悪覚団転伝両焼県黒歯頬込")
 
 
 def _looks_japanese(text: str) -> bool:
     _, _, simplified = _tables()
-    han = [c for c in text if _HAN.match(c)]
-    shapes = sum(c in _JAPANESE_SHAPES for c in han)
-    return shapes > 0 and not any(c in simplified and c not in _JAPANESE_SHAPES for c in han)
+    han = frozenset(_HAN.findall(text))
+    return bool(han & _JAPANESE_SHAPES) and not (han & simplified) - _JAPANESE_SHAPES
 
 
 def is_chinese_only(text: str) -> bool:
     """Whether the text holds characters or particles that no Japanese text has."""
     _, _, simplified = _tables()
-    counts = Counter(text)
-    return any(c in simplified and c not in _JAPANESE_SHAPES for c in counts) or any(
-        c in text for c in "吗嗎呢吧啊了的么麼们們你妳您佢咗嘅冇唔係点點怎这這那"
-    )
+    characters = frozenset(text)
+    return bool((characters & simplified) - _JAPANESE_SHAPES or characters & _CHINESE_PARTICLES)
 
 
 def is_traditional(text: str) -> bool:
     """Whether Chinese text is written in Traditional rather than Simplified characters."""
     _, traditional, simplified = _tables()
-    t = sum(c in traditional for c in text)
-    s = sum(c in simplified for c in text)
+    t, s = (sum(map(script.__contains__, text)) for script in (traditional, simplified))
     return t > s or (t == s == 0 and any(c in text for c in "佢咗嘅冇唔哋喺"))

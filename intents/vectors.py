@@ -166,15 +166,15 @@ class Vectoriser:
         columns = self._columns(reading.hashes)
         found = (columns >= 0).nonzero()[0]
         of_all = blocks_of(reading.hashes)
-        columns, blocks = columns[found], of_all[found]
+        columns, blocks = columns.take(found), of_all.take(found)
         if not len(columns):
             return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
         counts, total = (np.bincount(some, minlength=_BLOCKS).tolist() for some in (blocks, of_all))
         known = sum(counts[block] for block in _TELLING) / max(1, sum(total[block] for block in _TELLING))
         counts[_CJK] += counts[_CJK3]  # see _GROUP
-        groups, values = _GROUP[blocks], self.weights[columns].astype(np.float64)
+        groups, values = _GROUP.take(blocks), self.weights.take(columns).astype(np.float64)
         squares = np.bincount(groups, values * values, _BLOCKS)
-        values *= (_scale(counts) / np.sqrt(np.maximum(squares, 1e-18)))[groups]
+        values *= (_scale(counts) / np.sqrt(np.maximum(squares, 1e-18))).take(groups)
         values /= math.sqrt(float(values @ values))
         return columns, values.astype(np.float32), known
 
@@ -197,10 +197,10 @@ class Vectoriser:
 
     def gist_vector(self, columns: Ints, values: Floats) -> Gist:
         """One text's gist, of unit length."""
-        numbers = self.gist[columns]
-        kept = numbers >= 0
-        values = values[kept]
-        return numbers[kept], values / max(1e-9, math.sqrt(float(values @ values)))
+        numbers = self.gist.take(columns)
+        kept = (numbers >= 0).nonzero()[0]
+        values = values.take(kept)
+        return numbers.take(kept), values / max(1e-9, math.sqrt(float(values @ values)))
 
     def _columns(self, hashes: Hashes) -> Numbers:
         """The column of each feature, -1 where it is unknown."""
