@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from bot.core.delivery import Due, End, Send, Wait, as_it_is_now, decide
 from bot.core.values import Address, Message
 from bot.outbox.courier import compose
-from bot.store.claiming import CHAT_GAP
 from bot.store.deliveries import Change, Claimed, Claims, Result, Start
+from bot.store.limits import CHAT_GAP
 from bot.store.store import Store
 from intents.faq import Faq
 

@@ -1,4 +1,4 @@
-"""Claiming due reminders with a lease, within each channel's limits. The database decides who sends."""
+"""Claiming due reminders with a lease. The database decides who sends."""
 
 import datetime as dt
 import hashlib
@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     exists,
     func,
-    literal_column,
     or_,
     select,
     update,
@@ -23,26 +22,27 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from bot.core.delivery import Due, End, Send, Wait
-from bot.core.pacing import OTHER, RATES, Lane, Rate, is_blocked, take_slots
+from bot.core.pacing import OTHER, RATES, Rate
 from bot.core.reminders import CATCH_UP_LIMIT
 from bot.core.values import Address
 from bot.store.checkins import answers_of_reminder
-from bot.store.housekeeping import Housekeeping
+from bot.store.limits import Limits, is_shut
 from bot.store.patients import PLACE
-from bot.store.schema import addresses, alerts, check_ins, limits, patients, procedures, reminders
+from bot.store.schema import (
+    HELD,
+    PENDING,
+    SENDING,
+    addresses,
+    alerts,
+    check_ins,
+    patients,
+    procedures,
+    reminders,
+)
 from bot.store.staff_schema import threads
 
-CHAT_GAP = dt.timedelta(seconds=2)  # between two messages to one chat (Telegram: one a second)
-HORIZON = dt.timedelta(seconds=5)  # how far ahead a claim may take sending slots
-BATCH = (
-    HORIZON / 2
-)  # a channel whose slots are given away beyond this is left alone: few large claims, not many small
 AT_ONCE = dt.timedelta(seconds=1)  # what leaves so soon needs no second look
 SENDING_LEASES = 4  # a send takes longer than a decision: so many leases from its start
-# As text, so that the planner sees that the partial index serves.
-PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
-SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
-HELD: ColumnElement[bool] = literal_column("reminders.state = 'held'")
 # What a claim reads of a row; each further column costs as much as a tenth of the rest.
 _READ = tuple(
     reminders.c[name]
@@ -51,14 +51,6 @@ _READ = tuple(
         "doubtful", "first_tried_at",
     )
 )  # fmt: skip
-# A reminder that a later one stands for, or that waited because the patient or the staff wanted it, is no trouble.
-LATE: ColumnElement[bool] = literal_column(
-    "(reminders.state = 'missed' AND reminders.reason IN ('late', 'quota'))"
-)
-TROUBLE: ColumnElement[bool] = literal_column(
-    "(reminders.doubtful OR reminders.state = 'failed' "
-    "OR (reminders.state = 'missed' AND reminders.reason IN ('late', 'quota')))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +85,8 @@ class Claims:
     room: Mapping[str, int] = field(default_factory=dict)
 
 
-class Claiming(Housekeeping):
-    """Who sends what, and how fast."""
+class Claiming(Limits):
+    """Who sends what."""
 
     @cached_property
     def _instance(self) -> uuid.UUID:
@@ -121,12 +113,11 @@ class Claiming(Housekeeping):
         and a reminder that was in a crash before is started alone, so that one which is the cause is found.
         """
         with self.write() as db:
-            lanes = self._lanes(db, now)
-            rates = {**RATES, **(claims.rates or {})}
-            shut = {name for name, lane in lanes.items() if self._is_shut(lane, rates.get(name, OTHER), now)}
+            lanes, rates = self.lanes(db), {**RATES, **(claims.rates or {})}
+            shut = {name for name, lane in lanes.items() if is_shut(lane, rates.get(name, OTHER), now)}
             shut |= {name for name, room in claims.room.items() if not room}
             found = db.execute(self._with_all(claims, self._first_due(claims, sorted(shut), now), now))
-            kept = self._give_slots(db, claims, [self._due(row) for row in found], lanes, rates, now)
+            kept = self.give_slots(db, claims.room, [self._due(row) for row in found], lanes, rates, now)
             failing = {name for name, lane in lanes.items() if lane.failures}
             taken = [self._claimed(claims, due, slot, failing, decided, now) for due, slot in kept]
             self._take(db, claims, [item.due.id for item in taken if not item.begun_at], now)
@@ -329,58 +320,6 @@ class Claiming(Housekeeping):
         digest[8] = digest[8] & 0x3F | 0x80
         text = digest.hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-    # --- limits
-
-    def _lanes(self, db: Connection, now: dt.datetime) -> dict[str, Lane]:
-        rows = db.execute(select(limits).order_by(limits.c.channel).with_for_update())
-        return {row.channel: Lane(row.paid_until, row.blocked_until, row.failures) for row in rows}
-
-    def _is_shut(self, lane: Lane, rate: Rate, now: dt.datetime) -> bool:
-        return is_blocked(lane, now) or not take_slots(lane, rate, 1, now, BATCH)[0]
-
-    def _give_slots(
-        self,
-        db: Connection,
-        claims: Claims,
-        dues: Sequence[Due],
-        lanes: dict[str, Lane],
-        rates: Mapping[str, Rate],
-        now: dt.datetime,
-    ) -> list[tuple[Due, dt.datetime]]:
-        """Those that may leave within the horizon, one a patient, with their slots; the others stay pending."""
-        kept: list[tuple[Due, dt.datetime]] = []
-        queues: dict[str, list[Due]] = {}
-        seen: set[int] = set()
-        crowded = []
-        for due in dues:
-            if due.newer_due or due.address is None:  # nothing will be sent
-                kept.append((due, now))
-            elif due.patient_id in seen:
-                crowded.append(due.id)
-            else:
-                queues.setdefault(due.address.channel, []).append(due)
-                seen.add(due.patient_id)
-        if crowded:
-            later = {"next_at": now + CHAT_GAP}
-            db.execute(update(reminders).where(reminders.c.id.in_(crowded), PENDING).values(later))
-        for channel, queue in sorted(
-            queues.items()
-        ):  # in the order of _lanes: two first claims must not wait for each other
-            lane = lanes.get(channel, Lane(now - HORIZON))
-            want = min(len(queue), claims.room.get(channel, len(queue)))
-            slots, paid = take_slots(lane, rates.get(channel, OTHER), want, now, HORIZON)
-            kept += zip(queue, slots, strict=False)
-            put = self.insert(limits).values(channel=channel, paid_until=paid)
-            db.execute(put.on_conflict_do_update(index_elements=["channel"], set_={"paid_until": paid}))
-        return kept
-
-    def block_channel(self, channel: str, until: dt.datetime, why: str, failures: int) -> None:
-        """No worker sends on `channel` before `until`; `failures` in a row so far (0: it works again)."""
-        row = {"blocked_until": until, "blocked_why": why, "failures": failures}
-        with self.write() as db:
-            put = self.insert(limits).values(channel=channel, paid_until=until, **row)
-            db.execute(put.on_conflict_do_update(index_elements=["channel"], set_=row))
 
 
 def _channel(due: Due) -> str:

@@ -27,21 +27,21 @@ from sqlalchemy import (
 
 from bot.core.delivery import RETRY_KEY_HOLDS, End, Wait
 from bot.core.values import Address
-from bot.store.claiming import (
+from bot.store.claiming import SENDING_LEASES, Claimed, Claiming, Claims, people_concerned
+from bot.store.notices import Notices
+from bot.store.patients import ended, held
+from bot.store.schema import (
     HELD,
     LATE,
     PENDING,
     SENDING,
-    SENDING_LEASES,
     TROUBLE,
-    Claimed,
-    Claiming,
-    Claims,
-    people_concerned,
+    Moment,
+    addresses,
+    patients,
+    procedures,
+    reminders,
 )
-from bot.store.notices import Notices
-from bot.store.patients import ended, held
-from bot.store.schema import Moment, addresses, patients, procedures, reminders
 
 # Held for these until it was too late: staff know it, or the patient wanted it; "quota" they should see.
 _HELD_BY = ("paused", "stopped", "alert", "unreachable", "restored", "quota")

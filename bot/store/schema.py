@@ -25,8 +25,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
+from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -316,4 +318,17 @@ Index(
 
 meta = Table(
     "meta", metadata, Column("name", String(100), primary_key=True), Column("value", Text, nullable=False)
+)
+
+# Conditions as text, so that the planner sees that a partial index serves.
+PENDING: ColumnElement[bool] = literal_column("reminders.state = 'pending'")
+SENDING: ColumnElement[bool] = literal_column("reminders.state = 'sending'")
+HELD: ColumnElement[bool] = literal_column("reminders.state = 'held'")
+# A reminder that a later one stands for, or that waited because the patient or the staff wanted it, is no trouble.
+LATE: ColumnElement[bool] = literal_column(
+    "(reminders.state = 'missed' AND reminders.reason IN ('late', 'quota'))"
+)
+TROUBLE: ColumnElement[bool] = literal_column(
+    "(reminders.doubtful OR reminders.state = 'failed' "
+    "OR (reminders.state = 'missed' AND reminders.reason IN ('late', 'quota')))"
 )
