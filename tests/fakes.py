@@ -4,8 +4,9 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from bot.channels.port import Receive, SendFailed
+from bot.core.effects import OpenAlert
 from bot.core.unsaid import added
-from bot.core.values import Address, Incoming, Line, Message, OpenAlert, Patient, Situation
+from bot.core.values import Address, Incoming, Line, Message, Patient, Situation
 from tests.helpers import NOW
 
 

@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 
 from bot.channels.port import SendFailed
-from bot.core.values import Address, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Line, Patient
 from bot.staff.desk import StaffDesk
 from bot.store.store import Store
 from intents.faq import Faq

@@ -9,17 +9,8 @@ import pytest
 from bot.core import checkins, journey
 from bot.core.checkins import USUAL_UNTIL, Answered, judge, open_question, tapped
 from bot.core.conversation import decide
-from bot.core.values import (
-    Asked,
-    Button,
-    CheckedIn,
-    Context,
-    Decision,
-    Incoming,
-    KeepCheckIn,
-    OpenAlert,
-    RecordUnanswered,
-)
+from bot.core.effects import Decision, KeepCheckIn, OpenAlert, RecordUnanswered
+from bot.core.values import Asked, Button, CheckedIn, Context, Incoming
 from bot.core.wording import Wording
 from intents import short_answers
 from intents.faq import Faq, FaqProblems, load

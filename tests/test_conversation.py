@@ -6,25 +6,20 @@ from dataclasses import replace
 import pytest
 
 from bot.core.conversation import decide
-from bot.core.values import (
-    Address,
-    Button,
+from bot.core.effects import (
     CarriedOut,
-    Context,
     Decision,
     EraseAll,
     GiveConsent,
-    Incoming,
     OpenAlert,
-    Patient,
     RecordUnanswered,
     Relay,
     SetLanguage,
     SetProcedureDate,
     SetReminders,
     Unreachable,
-    Upcoming,
 )
+from bot.core.values import Address, Button, Context, Incoming, Patient, Upcoming
 from intents.faq import Faq
 from intents.types import Match, Understanding
 from tests.helpers import NOW

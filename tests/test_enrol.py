@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from bot import links
 from bot.config import Settings
 from bot.core import enrol
-from bot.core.values import Address, Enrol, Incoming
+from bot.core.effects import Enrol
+from bot.core.values import Address, Incoming
 from bot.store.store import Store
 from intents.faq import Faq
 from tests import channel_fakes

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.channels.port import SendFailed
-from bot.core.values import Address, OpenAlert
+from bot.core.effects import OpenAlert
+from bot.core.values import Address
 from bot.inbox import sessions, turns
 from bot.inbox.crowd import STRANGERS_AT_ONCE, STRANGERS_PER_SECOND
 from bot.inbox.meanings import AT_ONCE

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import pairing
+from bot.core.effects import OpenAlert
 from bot.core.reminders import plan
-from bot.core.values import Address, Incoming, OpenAlert
+from bot.core.values import Address, Incoming
 from bot.core.wording import Wording
 from bot.outbox import Outbox
 from bot.store.store import Store

@@ -17,7 +17,8 @@ from PIL import Image
 
 from bot.channels.pictures import NoPictureError, normal, small
 from bot.channels.port import HasPictures, SendFailed, ShowsPictures
-from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Incoming, Line, Patient
 from bot.staff.desk import StaffDesk
 from bot.staff.pictures import Links
 from bot.store.pictures import MOST, PICTURES_KEPT

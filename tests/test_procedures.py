@@ -11,19 +11,10 @@ import pytest
 from bot import links
 from bot.core import procedures
 from bot.core.conversation import decide
+from bot.core.effects import Decision, SetLanguage, SetProcedureDate
 from bot.core.procedures import as_of, meant, ordered, spoken_of, with_date
 from bot.core.reminders import plan
-from bot.core.values import (
-    Address,
-    Context,
-    Decision,
-    Incoming,
-    Patient,
-    Procedure,
-    SetLanguage,
-    SetProcedureDate,
-    Upcoming,
-)
+from bot.core.values import Address, Context, Incoming, Patient, Procedure, Upcoming
 from bot.importing import ImportProblems, import_patients
 from bot.store.store import Store
 from intents.faq import THREAD_LIFT, Faq, FaqProblems, load

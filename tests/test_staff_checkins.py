@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.commands import preview
-from bot.core.values import Address, CheckedIn, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, CheckedIn, Patient
 from bot.staff import checkins
 from bot.staff.digest import digest
 from bot.store.figures import Week

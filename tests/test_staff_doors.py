@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.core.values import Address, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Patient
 from bot.staff.gate import COOKIE, Gate
 from bot.staff.routes import ROUTES
 from bot.staff.site import Route

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.values import Address, Button, Incoming, Learned, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Button, Incoming, Learned, Line, Patient
 from bot.staff.asking import GONE, NOTHING
 from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing

@@ -3,7 +3,8 @@
 import pytest
 
 from bot.channels.port import SendFailed
-from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Incoming, Line, Patient
 from bot.inbox.inbox import Inbox
 from bot.staff.listening import NOBODY
 from bot.staff.relay import LEAVING

@@ -20,20 +20,8 @@ from bot.channels.telegram import calendar, keyboards
 from bot.channels.telegram.channel import TEXT_UNITS
 from bot.core.actions import MENU
 from bot.core.conversation import decide
-from bot.core.values import (
-    Address,
-    Button,
-    Context,
-    EraseAll,
-    GiveConsent,
-    Incoming,
-    Message,
-    Patient,
-    SetLanguage,
-    SetProcedureDate,
-    SetReminders,
-    Upcoming,
-)
+from bot.core.effects import EraseAll, GiveConsent, SetLanguage, SetProcedureDate, SetReminders
+from bot.core.values import Address, Button, Context, Incoming, Message, Patient, Upcoming
 from intents.faq import Faq
 from intents.languages import LANGUAGES
 from intents.understand import Understander

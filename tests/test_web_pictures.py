@@ -17,7 +17,8 @@ from bot.channels.pictures import LARGEST_DATA, NoPictureError
 from bot.channels.port import HasPictures, OwnPage, SendFailed, ShowsPictures
 from bot.channels.webchat import ALL_PICTURES, CHATS, PICTURES, PICTURES_A_MINUTE, WebChat
 from bot.chatpage import COOKIE, HANDED_IN_AT_ONCE
-from bot.core.values import Address, Incoming, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Incoming, Line, Patient
 from bot.staff.desk import StaffDesk
 from bot.staff.recall import Recall
 from bot.staff.relay import PAGE_CLOSED

@@ -1,6 +1,7 @@
 """What a button carries: `verb` or `verb:argument`, ASCII, at most 48 bytes so that a channel may sign it; and a reply with buttons."""
 
-from bot.core.values import Button, DatePicker, Decision, Effect, Message
+from bot.core.effects import Decision, Effect
+from bot.core.values import Button, DatePicker, Message
 from bot.core.wording import Wording
 
 

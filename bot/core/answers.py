@@ -1,7 +1,8 @@
 """An entry of the FAQ as the message a patient reads."""
 
 from bot.core.actions import button
-from bot.core.values import Button, CountFeedback, Decision, Message
+from bot.core.effects import CountFeedback, Decision
+from bot.core.values import Button, Message
 from bot.core.wording import Wording
 from intents.faq import URGENCIES, Entry, RedFlag, Urgency
 from intents.types import Match

@@ -11,18 +11,9 @@ from typing import Literal
 
 from bot.core import answers
 from bot.core.actions import button, split
+from bot.core.effects import Decision, Effect, KeepCheckIn, OpenAlert
 from bot.core.recovery import local_date, recovery_day
-from bot.core.values import (
-    Asked,
-    Button,
-    CheckedIn,
-    Context,
-    Decision,
-    Effect,
-    KeepCheckIn,
-    Message,
-    OpenAlert,
-)
+from bot.core.values import Asked, Button, CheckedIn, Context, Message
 from bot.core.wording import Wording
 from intents.faq import Faq, Step
 from intents.faq.shape import CheckIn

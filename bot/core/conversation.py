@@ -12,15 +12,9 @@ from dataclasses import replace
 from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
 from bot.core.actions import MENU, button, say, split
 from bot.core.dates import DateReading, read_date
-from bot.core.hours import is_open, next_opening, on_call_until
-from bot.core.recovery import local_date, recovery_day
-from bot.core.values import (
-    Button,
-    Context,
+from bot.core.effects import (
     Decision,
     EraseAll,
-    Incoming,
-    Message,
     OpenAlert,
     RecordUnanswered,
     Relay,
@@ -31,6 +25,9 @@ from bot.core.values import (
     StopAsking,
     Unreachable,
 )
+from bot.core.hours import is_open, next_opening, on_call_until
+from bot.core.recovery import local_date, recovery_day
+from bot.core.values import Button, Context, Incoming, Message
 from bot.core.wording import Wording
 from intents.faq import Faq
 from intents.languages import DEFAULT_LANGUAGE, LANGUAGES

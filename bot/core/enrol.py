@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from bot.core.actions import button, split
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS
+from bot.core.effects import Decision, Enrol
 from bot.core.recovery import local_date
-from bot.core.values import Context, Decision, Enrol, Incoming, Invitation, Message
+from bot.core.values import Context, Incoming, Invitation, Message
 from bot.core.wording import Wording
 from intents.languages import LANGUAGES
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.actions import button, split
-from bot.core.values import Address, Button, Context, Decision, Incoming, JoinChats, Message, OfferCode
+from bot.core.effects import Decision, JoinChats, OfferCode
+from bot.core.values import Address, Button, Context, Incoming, Message
 from bot.core.wording import Wording
 
 CodeState = Literal["open", "own", "joined", "wrong"]

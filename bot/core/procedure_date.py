@@ -5,19 +5,9 @@ import datetime as dt
 from bot.core import journey, procedures
 from bot.core.actions import button, say
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading
+from bot.core.effects import Decision, Effect, GiveConsent, SetLanguage, SetProcedureDate
 from bot.core.recovery import local_date
-from bot.core.values import (
-    Button,
-    Context,
-    DatePicker,
-    Decision,
-    Effect,
-    GiveConsent,
-    Incoming,
-    Message,
-    SetLanguage,
-    SetProcedureDate,
-)
+from bot.core.values import Button, Context, DatePicker, Incoming, Message
 from bot.core.wording import Wording
 
 

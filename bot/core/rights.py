@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bot.core.actions import split
-from bot.core.values import CarriedOut, Decision, EraseAll, Incoming
+from bot.core.effects import CarriedOut, Decision, EraseAll
+from bot.core.values import Incoming
 
 # The commands and what their answers offer; "yes" and "no" to an erasure are `delete:yes` and `delete:no`.
 VERBS = frozenset({"delete", "stop", "pause", "resume", "reminders", "privacy", "data", "pair"})

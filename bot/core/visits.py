@@ -1,7 +1,8 @@
 """Booking a visit: the bot asks for the patient's wishes and passes them on; people decide."""
 
 from bot.core.actions import button
-from bot.core.values import AskWishes, Context, Decision, Message, RequestAppointment, StopAsking
+from bot.core.effects import AskWishes, Decision, RequestAppointment, StopAsking
+from bot.core.values import Context, Message
 from bot.core.wording import Wording
 from intents.types import Understanding
 

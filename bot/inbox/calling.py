@@ -6,22 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot import logs
-from bot.core.values import (
-    Address,
+from bot.core.effects import (
     AskWishes,
     CarriedOut,
-    Context,
     CountFeedback,
     Decision,
     Effect,
     EraseAll,
-    Incoming,
-    Line,
     OpenAlert,
-    Patient,
     RequestAppointment,
     StopAsking,
 )
+from bot.core.values import Address, Context, Incoming, Line, Patient
 from bot.core.wording import Wording
 from bot.inbox.faults import fault
 from bot.inbox.people import Staff

@@ -3,10 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 
-from bot.core.procedures import with_date
-from bot.core.reminders import plan
-from bot.core.values import (
-    Address,
+from bot.core.effects import (
     Effect,
     Enrol,
     EraseAll,
@@ -14,7 +11,6 @@ from bot.core.values import (
     JoinChats,
     KeepCheckIn,
     OfferCode,
-    Patient,
     RecordUnanswered,
     SetDetail,
     SetLanguage,
@@ -22,6 +18,9 @@ from bot.core.values import (
     SetReminders,
     Unreachable,
 )
+from bot.core.procedures import with_date
+from bot.core.reminders import plan
+from bot.core.values import Address, Patient
 from bot.store.store import Store
 from intents.faq import Faq
 

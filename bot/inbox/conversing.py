@@ -13,20 +13,9 @@ from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
 from bot.core import checkins, enrol
 from bot.core.conversation import decide, words_for
+from bot.core.effects import Decision, Effect, Enrol, EraseAll, JoinChats, SetLanguage
 from bot.core.unsaid import with_unsaid
-from bot.core.values import (
-    Address,
-    Context,
-    Decision,
-    Effect,
-    Enrol,
-    EraseAll,
-    Incoming,
-    JoinChats,
-    Message,
-    Patient,
-    SetLanguage,
-)
+from bot.core.values import Address, Context, Incoming, Message, Patient
 from bot.core.wording import Wording
 from bot.inbox import changes
 from bot.inbox.beside import Beside

@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import Protocol
 
-from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situation
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Incoming, Line, Patient, Situation
 
 
 class Visits(Protocol):

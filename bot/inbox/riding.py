@@ -6,7 +6,8 @@ from typing import Protocol
 
 from bot import logs
 from bot.channels.port import Channel, FreeReplies
-from bot.core.values import Address, Context, Decision, Incoming, Message, OpenAlert, Patient
+from bot.core.effects import Decision, OpenAlert
+from bot.core.values import Address, Context, Incoming, Message, Patient
 from bot.inbox.faults import fault
 
 log = logs.get("inbox")

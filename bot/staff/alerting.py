@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 
 from bot import logs
-from bot.core.values import Button, CheckedIn, Line, OpenAlert, Patient
+from bot.core.effects import OpenAlert
+from bot.core.values import Button, CheckedIn, Line, Patient
 from bot.staff import cards, rings
 from bot.staff.post import Post, title
 from bot.staff.voice import Voice

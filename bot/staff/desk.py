@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from bot import logs
 from bot.channels.port import Channel
-from bot.core.values import Address, Incoming, Line, OpenAlert, Patient, Situation
+from bot.core.effects import OpenAlert
+from bot.core.values import Address, Incoming, Line, Patient, Situation
 from bot.staff.alerting import Alerting
 from bot.staff.asking import Asking
 from bot.staff.digest import Digest

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from bot.core import enrol
+from bot.core.effects import Enrol
 from bot.core.reminders import Planned
-from bot.core.values import Address, Enrol, Invitation, Patient
+from bot.core.values import Address, Invitation, Patient
 from bot.store.enrol_schema import enrolments
 from bot.store.patients import MAIN, Patients
 from bot.store.schema import addresses
