@@ -84,13 +84,45 @@ WORDS = {
 }
 
 
+AGREED = (
+    "yes, yes please, yeah, yep, yup, sure, yeah sure, ok, okay, agree, agreed, i agree, fine, that is ok, that's ok, that's fine",
+    "of course, go ahead, please do",
+    "はい, はいお願いします, お願いします, okです, オーケー, 同意, 同意します, いいです, いいですよ, 大丈夫です, 了解, 了解です",
+    "わかりました",
+    "네, 예, 넵, 네네, 네 좋아요, 네 동의해요, 네 괜찮아요, 동의, 동의합니다, 동의해요, 좋아요, 괜찮아요, 괜찮습니다",
+    "그래요, 알겠습니다, 부탁드려요, ㅇㅇ, 오케이",
+    "好, 好的, 好啊, 好呀, 好的谢谢, 可以, 可以的, 同意, 我同意, 行, 没问题, 是的, 是, 要, 嗯, 嗯嗯, 得, 好呀唔该, 麻烦了",
+)
+DECLINED = (
+    "no, no thanks, no thank you, nope, nah, not now, i don't agree, i do not agree, better not",
+    "いいえ, いや, いいえ結構です, 結構です, 同意しません, やめておきます, やめとく, だめ, だめです",
+    "아니요, 아뇨, 아니오, 아니, 아니에요, 싫어요, 동의 안 해요, 동의하지 않아요, 괜찮아요 안 할래요, 됐어요, 안 할게요",
+    "不, 不要, 不用, 不用了, 不用了谢谢, 不同意, 不可以, 不行, 算了, 唔好, 唔使, 唔使喇",
+)
+
+
+def read_agreement(text: str) -> bool | None:
+    """Whether `text` says yes or no to an open question, and nothing else; None: neither."""
+    return _agreements().get(_bare(text))
+
+
 def read_answer(text: str, asks: str) -> str | None:
     """The answer of ANSWERS[asks] that `text` is, or None."""
-    bare = fold(text).strip(" .。!！…~〜")
+    bare = _bare(text)
     if asks == "pain" and (number := _NUMBER.fullmatch(bare)):
         level = int(number[1])
         return next((answer for answer, highest in _HIGHEST.items() if level <= highest), None)
     return _known()[asks].get(bare)
+
+
+def _bare(text: str) -> str:
+    return fold(text).strip(" .。!！…~〜").replace("、", "").replace(",", "").replace("，", "")
+
+
+@cache
+def _agreements() -> dict[str, bool]:
+    both = ((AGREED, True), (DECLINED, False))
+    return {fold(word): meant for lines, meant in both for line in lines for word in line.split(", ")}
 
 
 @cache

@@ -17,6 +17,7 @@ KANA = r"\u3040-\u30ff"
 HANGUL = r"\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
 _HAN, _KANA, _HANGUL = (re.compile(f"[{block}]") for block in (HAN, KANA, HANGUL))
 _LATIN = re.compile(r"[a-z\u00c0-\u024f]", re.I)
+_DEGREES = re.compile(r"°\s?[CF]\b", re.I)  # no word of any language
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}|([~～ー…!！?？。・.ㅠㅜㅋㅎ])\2+")
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0f\U000e0000-\U000e007f]"
@@ -95,7 +96,7 @@ def normalise(text: str, hint: str | None = None) -> Normalised:
 
 def guess_language(text: str, hint: str | None = None) -> str:
     """The language to answer in, from the script. Han alone is Chinese unless the patient is known to write Japanese."""
-    text = unicodedata.normalize("NFKC", text)
+    text = _DEGREES.sub("", unicodedata.normalize("NFKC", text))
     kana, hangul, han = (len(pattern.findall(text)) for pattern in (_KANA, _HANGUL, _HAN))
     latin = len(_LATIN.findall(text)) / 4  # a Latin letter says less than a syllable or character
     if kana + hangul + han == 0:

@@ -32,6 +32,13 @@ _CELSIUS = re.compile(
 _FAHRENHEIT = re.compile(r"(?<![\d.,])10[0-8](?:[.,]\d)?\s?(?:°|f\b|degrees?|fahrenheit|华氏)")
 
 
+# A body temperature below fever and nothing else.
+_NORMAL = re.compile(
+    r"(?:3[456](?:[.,点點]\d{1,2})?|37(?:[.,点點][0-4]\d?)?|9[5-9](?:[.,]\d)?) ?(?:°c?f?|℃|度\d?分?|도|degrees?|c|f)?"
+    r"(?: ?(?:です|でした|예요|이에요|입니다|요|来着))?[ .。!?~]*"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The sign that is reported, or None; and why. `wary`: none is, but nothing routine may be answered outright."""
@@ -55,6 +62,8 @@ def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     marks = lexicon.marks(evidence.mended, text.language)
     alarm = ALARM_MARKED if marks else ALARM
     why = f"danger {evidence.danger:.2f} (alarm from {alarm:.2f}{': ' + ', '.join(sorted(marks)) if marks else ''})"
+    if _NORMAL.fullmatch(text.text):
+        return Verdict(None, (f"{why}: a normal temperature",), wary=True)
     if evidence.danger >= alarm and (share >= CLEAR or evidence.danger >= STRONG):
         return Verdict(sign, (f"{why}: {sign} {share:.2f}",))
     if not marks and has_fever_temperature(text.text):

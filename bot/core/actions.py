@@ -3,6 +3,7 @@
 from bot.core.effects import Decision, Effect
 from bot.core.values import Button, DatePicker, Message
 from bot.core.wording import Wording
+from intents.short_answers import read_agreement
 
 
 def say(
@@ -17,6 +18,24 @@ def say(
 
 def button(words: Wording, key: str, action: str) -> Button:
     return Button(words(key), action)
+
+
+OFFERED = "person:yes"  # where the reply itself asks whether a person shall be told
+
+
+def agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
+    """The action that a typed yes or no means, where the last reply asked whether data may be kept or a person shall be told.
+
+    An erasure is no such question: it wants its own words.
+    """
+    actions = [offered.action for offered in buttons]
+    asks = next(
+        (action for action in actions[:1] if action == OFFERED or split(action)[0] == "consent"), None
+    )
+    meant = read_agreement(text) if asks else None
+    if meant is False:
+        return "consent:no" if "consent:no" in actions else None
+    return asks if meant else None
 
 
 def split(action: str) -> tuple[str, str]:

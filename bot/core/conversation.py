@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
-from bot.core.actions import MENU, button, say, split
+from bot.core.actions import MENU, OFFERED, agreed, button, say, split
 from bot.core.dates import DateReading, read_date
 from bot.core.effects import (
     Decision,
@@ -40,7 +40,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     """The whole conversation, one step. `meaning` is the Understanding of the event's text, if it has text."""
     words = words_for(meaning, event, context, faq)
     answered = checkins.tapped(event.action) or checkins.typed(event.text, words, context)
-    if meaning and meaning.outcome == "danger":
+    if meaning and meaning.outcome == "danger" and not _only_a_date(event.text, words, context):
         return _danger(meaning, words, context)
     if event.kind == "left":
         return Decision((), (Unreachable(),), "left")
@@ -137,8 +137,7 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
         return _action(typed, words, context, event)
     if context.asking_wishes and visits.are_wishes(meaning):
         return visits.requested(event.text, words)
-    zone = context.patient.timezone or words.faq.clinic.timezone
-    reading = read_date(event.text, words.language, local_date(context.now, zone))
+    reading = _date(event.text, words, context)
     if reading.kind != "none":
         return procedure_date.given(reading, event.text, words, context)
     if meaning.service:
@@ -151,12 +150,27 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
-            return say(
-                words(meaning.small_talk or "hello"), button(words, "btn_help", "help"), outcome="smalltalk"
-            )
+            return _small_talk(meaning.small_talk or "hello", words)
         case _:
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((answers.unknown(words),), (record,), "unknown")
+
+
+def _small_talk(key: str, words: Wording) -> Decision:
+    buttons = [button(words, "btn_help", "help")]
+    if key == "complaint":  # which offers a person
+        buttons.insert(0, button(words, "btn_person", OFFERED))
+    return say(words(key), *buttons, outcome="smalltalk")
+
+
+def _date(text: str, words: Wording, context: Context) -> DateReading:
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    return read_date(text, words.language, local_date(context.now, zone))
+
+
+def _only_a_date(text: str, words: Wording, context: Context) -> bool:
+    """A day and nothing else reports no danger, whatever so short a text resembles: "last night", 一昨日, 11/5."""
+    return _date(text, words, context).kind in ("found", "ambiguous")
 
 
 def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
@@ -165,7 +179,7 @@ def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
     for number, offered in enumerate(buttons, 1):
         if wanted in (offered.label.casefold(), str(number)):
             return offered.action
-    return _command(text)
+    return _command(text) or agreed(text, buttons)
 
 
 def _command(text: str) -> str | None:
@@ -334,7 +348,7 @@ def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
         "stopped": ("reminders_stopped", SetReminders("stopped")),
         "on": ("reminders_resumed", SetReminders("on")),
     }[state]
-    if state == "on" and context.patient.procedure_date is None:
+    if state != "stopped" and context.patient.procedure_date is None:
         return say(words("reminders_none"), button(words, "btn_date", "date"), outcome="reminders_on")
     other = ("btn_resume", "resume") if state != "on" else ("btn_reminders", "reminders")
     return say(words(key), button(words, *other), outcome=f"reminders_{state}", effects=(effect,))

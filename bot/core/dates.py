@@ -43,23 +43,42 @@ _WEEKDAYS = {
     **dict(zip("一二三四五六日", range(7), strict=True)),
     "天": 6,
 }
+_ABOUT = "(?:ほど|くらい|ぐらい|정도|쯤|左右)?\\s*"
+_AGO = "(?:之前|以前|前|전|経ちました|たちました|経った|たった|됐|되었|지났)"
 _UNIT_DAYS = (
-    (re.compile(r"(\d{1,3})\s*(?:日|天|일)\s*(?:前|전|之前|以前)"), 1),
+    (re.compile(rf"(\d{{1,3}})\s*(?:日|天|일)\s*{_ABOUT}(?:{_AGO}|了$)"), 1),
     (
-        re.compile(
-            r"(\d{1,2})\s*(?:週間|週|周|个星期|個星期|个礼拜|個禮拜|星期|주일?)\s*(?:前|전|之前|以前)"
-        ),
+        re.compile(rf"(\d{{1,2}})\s*(?:週間|週|周|个星期|個星期|个礼拜|個禮拜|星期|주일?)\s*{_ABOUT}{_AGO}"),
         7,
     ),
-    (re.compile(r"(\d{1,2})\s*(?:ヶ月|か月|カ月|ケ月|箇月|个月|個月|달|개월)\s*(?:前|전|之前|以前)"), 30),
+    (re.compile(rf"(\d{{1,2}})\s*(?:ヶ月|か月|カ月|ケ月|箇月|个月|個月|달|개월)\s*{_ABOUT}{_AGO}"), 30),
 )
-_KOREAN_DAYS = re.compile("(" + "|".join(k for k in _NUMERALS if len(k) > 1) + r")\s*전")
+_KOREAN_DAYS = re.compile(f"({'|'.join(k for k in _NUMERALS if len(k) > 1)})\\s*{_ABOUT}{_AGO}")
+_HALF_MONTH = re.compile(r"半[个個]月\s*(?:之前|以前|前)")
+_DAY_CJK = re.compile(
+    r"(?<!\d)(\d{1,2})\s*(?:日|号|號|일)(?!\s*[\d目間间째간차])"
+)  # of this month, or of the one before
+_KANJI_NUMBER = re.compile(
+    r"([二三两兩]?十[一二三四五六七八九]?|[一二两兩三四五六七八九])(?=\s*(?:[月日号號]|[天週周]|[ヶかカケ个個]))"
+)
 _YMD = re.compile(r"(?<!\d)(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d{1,2})(?!\d)")
 _ERA = re.compile(r"(?:令和|R)\s*(\d{1,2})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})")
 _MD_CJK = re.compile(r"(?<!\d)(\d{1,2})\s*[月월]\s*(\d{1,2})\s*(?:日|号|號|일)?(?!\d)")
 _TWO_OR_THREE = re.compile(r"(?<!\d)(\d{1,2})\s*[-/.]\s*(\d{1,2})(?:\s*[-/.]\s*(\d{4}|\d{2}))?(?!\d)")
+_CHINESE_WEEK = r"(?:[个個]?(?:周|週|星期|礼拜|禮拜))"
+_WEEKS = (  # how a week is named -> weeks from this one
+    (re.compile(rf"先々週|先先週|지지난 ?주|上上{_CHINESE_WEEK}"), -2),
+    (re.compile(rf"先週|지난 ?주|저번 ?주|上{_CHINESE_WEEK}"), -1),
+    (re.compile(rf"今週|이번 ?주|[这這本今]{_CHINESE_WEEK}"), 0),
+    (re.compile(rf"再来週|다다음 ?주|下下{_CHINESE_WEEK}"), 2),
+    (re.compile(rf"来週|다음 ?주|담주|下{_CHINESE_WEEK}"), 1),
+)
+_COMING = re.compile("次の?|今度の?|다음|오는")  # the next such day, whatever its week
+_GONE = re.compile(rf"この前の?|前の|지난|저번|{_CHINESE_WEEK}")
 _WEEKDAY_CJK = re.compile(
-    r"(先週|前の|지난주|지난|上周|上週|上个?星期|上個星期|上礼拜|上禮拜|这周|這週|周|週|礼拜|禮拜|星期)?\s*(?:の)?\s*([月火水木金土日월화수목금토일一二三四五六天])(?:曜日?|요일|$)"
+    "("
+    + "|".join(pattern.pattern for pattern in (*(week for week, _ in _WEEKS), _COMING, _GONE))
+    + r")?\s*の?\s*([月火水木金土日월화수목금토일一二三四五六天])(曜日?|요일)?"
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAY_MONTH = re.compile(
@@ -75,10 +94,19 @@ _ENGLISH_DATE = re.compile(
     r"\d|\b(?:(?:to|yester)?day|tomorrow|tonight|morning|week|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)",
     re.I,
 )
+_ENGLISH_FORMS = (  # what dateparser does not read -> what it does
+    (re.compile(r"^this past |^past ", re.I), "last "),
+    (re.compile(r"\bback$", re.I), "ago"),
+    (re.compile(r"^last night$", re.I), "yesterday"),
+    (re.compile(r"^(?:this (?:morning|afternoon|evening)|earlier today)$", re.I), "today"),
+    (re.compile(r"\b(?:dys|dyas|das)\b", re.I), "days"),
+    (re.compile(r"^yest\w{2,5}y$", re.I), "yesterday"),
+)
 _MONTH_ONLY = re.compile(rf"(?:{_MONTHS})[a-z]*\.?\s+\d{{4}}", re.I)
 _CJK_FILLER = re.compile(
     r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|요|"
-    r"做的?|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|[。、，,.!！\s:：])"
+    r"做的?|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|朝|昼|夕方|夜|午前|午後|の|あたり|頃|ごろ|아침|오전|오후|저녁|밤|쯤|어요|었어요|했습니다|"
+    r"早上|上午|中午|下午|晚上|[。、，,.!！\s:：])"
 )
 
 
@@ -90,14 +118,18 @@ def read_date(text: str, language: str, today: dt.date) -> DateReading:
     text = unicodedata.normalize("NFKC", text).strip()
     if not text or len(text) > 60:
         return NONE
+    if language != "en":
+        text = _KANJI_NUMBER.sub(_arabic, text)
     explicit = _explicit(text, language, today)
     if explicit:
         return explicit
     if language != "en":
-        relative = _relative_cjk(text, today)
+        relative = _relative_cjk(text, today) or _day_of_month(text, today)
         if relative:
             return relative
     core = _ENGLISH_FILLER.sub("", text).strip(" .!?")
+    for said, meant in _ENGLISH_FORMS:
+        core = said.sub(meant, core)
     if not _ENGLISH_DATE.search(core) or _MONTH_ONLY.fullmatch(core) or core.isdigit():
         return NONE
     parsed = dateparser.parse(
@@ -171,6 +203,8 @@ def _read_month_day(m: re.Match[str], language: str, today: dt.date) -> DateRead
 def _read_numbers(m: re.Match[str], language: str, today: dt.date) -> DateReading:
     """11/20 or 20/11: East Asia writes the month first; in English either may come first, so ask when both could be."""
     a, b = int(m[1]), int(m[2])
+    if max(a, b) > 31:  # a temperature or a price
+        return NONE
     year = int(m[3]) + (2000 if len(m[3]) == 2 else 0) if m[3] else None
 
     def read(month: int, day: int) -> DateReading:
@@ -202,23 +236,47 @@ def _relative_cjk(text: str, today: dt.date) -> DateReading | None:
     korean = _KOREAN_DAYS.search(text)
     if korean and _only_filler(text.replace(korean[0], "", 1)):
         return DateReading("found", (today - dt.timedelta(days=_NUMERALS[korean[1]]),))
-    digits = re.sub(
-        r"[一二两兩三四五六七八九十](?=\s*(?:日|天|週|周|ヶ|か|カ|个|個|ケ))",
-        lambda m: str(_NUMERALS[m[0]]),
-        text,
-    )
+    half = _HALF_MONTH.search(text)
+    if half and _only_filler(text.replace(half[0], "", 1)):
+        return DateReading("found", (today - dt.timedelta(days=15),))
     digits = (
-        digits.replace("일주일", "1주").replace("한 달", "1달").replace("한달", "1달").replace("두 달", "2달")
+        text.replace("일주일", "1주").replace("한 달", "1달").replace("한달", "1달").replace("두 달", "2달")
     )
     for pattern, unit in _UNIT_DAYS:
         found = pattern.search(digits)
         if found and _only_filler(digits.replace(found[0], "", 1)):
             return DateReading("found", (today - dt.timedelta(days=unit * int(found[1])),))
-    weekday = _WEEKDAY_CJK.search(text)
-    if weekday and _only_filler(text.replace(weekday[0], "", 1)):
-        back = (today.weekday() - _WEEKDAYS[weekday[2]]) % 7 or 7
-        last_week = bool(weekday[1] and re.match("先週|지난주|上", weekday[1]))
-        if last_week and back <= today.weekday():
-            back += 7
-        return DateReading("found", (today - dt.timedelta(days=back),))
+    for weekday in _WEEKDAY_CJK.finditer(text):
+        whole = weekday[1] or weekday[3] or weekday[0] == text
+        if whole and _only_filler(text.replace(weekday[0], "", 1)):
+            return DateReading("found", (_weekday(weekday[1] or "", _WEEKDAYS[weekday[2]], today),))
     return None
+
+
+def _weekday(named: str, weekday: int, today: dt.date) -> dt.date:
+    """Weeks begin on Monday; a day whose week is not named is the last such day before today."""
+    for week, weeks in _WEEKS:
+        if week.fullmatch(named):
+            return today + dt.timedelta(days=weeks * 7 + weekday - today.weekday())
+    if _COMING.fullmatch(named):
+        return today + dt.timedelta(days=(weekday - today.weekday()) % 7 or 7)
+    return today - dt.timedelta(days=(today.weekday() - weekday) % 7 or 7)
+
+
+def _day_of_month(text: str, today: dt.date) -> DateReading | None:
+    """A day alone is the last such day: people tell when it was done."""
+    found = _DAY_CJK.search(text)
+    if not found or not _only_filler(text.replace(found[0], "", 1)):
+        return None
+    day, month = int(found[1]), today.replace(day=1)
+    for _ in range(3):
+        reading = _make(month.year, month.month, day)
+        if reading.dates and reading.dates[0] <= today:
+            return reading
+        month = (month - dt.timedelta(days=1)).replace(day=1)
+    return DateReading("impossible")
+
+
+def _arabic(m: re.Match[str]) -> str:
+    tens, ten, ones = m[0].rpartition("十") if "十" in m[0] else ("", "", m[0])
+    return str((_NUMERALS.get(tens, 1) * 10 if ten else 0) + _NUMERALS.get(ones, 0))

@@ -77,10 +77,11 @@ def procedure_lines(patient: Patient, words: Wording) -> list[str]:
 
 
 def listing(context: Context, words: Wording) -> list[str]:
-    """The next reminders, one line each, on the patient's clocks."""
+    """The next reminders, one line each, on the patient's clocks. One that is due and waits for the morning has no time of its own."""
     zone = ZoneInfo(context.patient.timezone or words.faq.clinic.timezone)
     lines = []
-    for upcoming in context.upcoming[:LISTED]:
+    coming = [upcoming for upcoming in context.upcoming if upcoming.due_at > context.now]
+    for upcoming in coming[:LISTED]:
         step = words.faq.steps.get(upcoming.step_id)
         if step:
             local = upcoming.due_at.astimezone(zone)

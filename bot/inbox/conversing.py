@@ -12,6 +12,7 @@ from bot import logs
 from bot.channels.persist import Sleep, persist
 from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
 from bot.core import checkins, enrol
+from bot.core.actions import split
 from bot.core.conversation import decide, words_for
 from bot.core.effects import Decision, Effect, Enrol, EraseAll, JoinChats, SetLanguage
 from bot.core.unsaid import with_unsaid
@@ -70,7 +71,7 @@ class Conversing:
         session = self._sessions.of(event.address)
         understander = self._current()
         known, meaning = await self._gather(event, session, understander)
-        if session.flooding(self._monotonic()) and not _is_danger(event, meaning):
+        if session.flooding(self._monotonic()) and not _must_be_heard(event, meaning, known):
             return await self._slow_down(event, session, answering, done)
         if session.patient.id is None and not _is_danger(event, meaning):
             pause = self.crowd.wait(event.address, self._monotonic())
@@ -291,6 +292,14 @@ def _remember(decision: Decision, session: Session) -> None:
     if decision.outcome == "answer":
         session.last_entry = decision.entry
         session.answers = (session.answers + 1) % HELPFUL_EVERY
+
+
+def _must_be_heard(event: Incoming, meaning: Understanding | None, known: Known) -> bool:
+    """Also of one who writes too fast: danger, and what is for a person, as long as nobody has been called."""
+    pressing = split(event.action)[0] == "person" or (
+        meaning is not None and (meaning.service == "person" or meaning.urgency in ("urgent", "emergency"))
+    )
+    return _is_danger(event, meaning) or (pressing and not known.situation.alert_open)
 
 
 def _is_danger(event: Incoming, meaning: Understanding | None) -> bool:
