@@ -221,6 +221,43 @@ def test_consent_keeps_the_date_and_says_which_day_it_is(faq: Faq) -> None:
     assert "day 3" in decision.replies[-1].text
 
 
+ASKED = (Button("I agree", "consent:2026-11-20"), Button("No, thank you", "consent:no"))
+
+
+@pytest.mark.parametrize("text", ["yes", "Yeah, sure!", "はい", "同意", "네, 괜찮아요", "好的", "OK"])
+def test_a_plain_yes_to_the_question_is_consent(faq: Faq, text: str) -> None:
+    decision = say(faq, text, last_buttons=ASKED)
+
+    assert SetProcedureDate(dt.date(2026, 11, 20)) in decision.effects
+    assert say(faq, text, last_buttons=(Button("Talk to a person", "person"),)).outcome != "person"
+
+
+@pytest.mark.parametrize("text", ["no thanks", "いいえ", "아니요", "不用了"])
+def test_a_plain_no_to_the_question_keeps_nothing(faq: Faq, text: str) -> None:
+    assert say(faq, text, last_buttons=ASKED).outcome == "consent_declined"
+
+
+def test_a_plain_yes_deletes_nothing(faq: Faq) -> None:
+    asked = tuple(button for message in press(faq, "delete").replies for button in message.buttons)
+
+    assert say(faq, "ok", last_buttons=asked).outcome != "delete"
+
+
+def test_a_complaint_is_offered_a_person_and_a_yes_calls_one(faq: Faq) -> None:
+    offered = say(faq, understood=meaning("smalltalk", small_talk="complaint")).replies[-1]
+
+    assert offered.buttons[0].action == "person:yes"
+    assert say(faq, "yes please", last_buttons=offered.buttons).outcome == "person"
+
+
+@pytest.mark.parametrize("text", ["last night", "11/5", "yestarday"])
+def test_a_day_and_nothing_else_is_no_danger_whatever_it_resembles(faq: Faq, text: str) -> None:
+    danger = meaning("danger", text=text, urgency="urgent", red_flag="severe_pain")
+
+    assert say(faq, text, danger).outcome in ("consent_ask", "date_ambiguous")
+    assert say(faq, f"{text}, it is getting worse", danger).outcome == "danger"
+
+
 def test_declining_keeps_nothing(faq: Faq) -> None:
     assert press(faq, "consent:no").effects == ()
 
@@ -278,6 +315,22 @@ def test_my_reminders_lists_the_next_ones_on_the_clinics_clock(faq: Faq) -> None
 
     assert "Wed 25 Nov 10:00" in decision.replies[0].text
     assert actions(decision) == ["pause", "stop", "date"]
+
+
+def test_a_reminder_that_is_due_and_waits_for_the_morning_is_not_among_the_next_ones(faq: Faq) -> None:
+    steps = list(faq.steps)
+    waits, comes = (
+        Upcoming(NOW - dt.timedelta(hours=5), steps[0]),
+        Upcoming(NOW + dt.timedelta(days=1), steps[1]),
+    )
+
+    both = press(faq, "reminders", CONSENTED, upcoming=(waits, comes)).replies[0].text
+
+    assert both == press(faq, "reminders", CONSENTED, upcoming=(comes,)).replies[0].text
+
+
+def test_reminders_that_nobody_has_are_not_paused(faq: Faq) -> None:
+    assert press(faq, "pause", ANNA).effects == ()
 
 
 def test_reminders_are_paused_resumed_and_stopped(faq: Faq) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.dates import read_date
+from intents.library import Library
 
 TODAY = dt.date(2026, 11, 23)
 NOV_20 = dt.date(2026, 11, 20)
@@ -45,6 +46,33 @@ NOV_20 = dt.date(2026, 11, 20)
         ("zh", "昨天做的线雕", dt.date(2026, 11, 22)),
         ("zh", "琴日", dt.date(2026, 11, 22)),
         ("zh", "禮拜五", NOV_20),
+        ("en", "this past friday", NOV_20),
+        ("en", "three days back", NOV_20),
+        ("en", "last night", dt.date(2026, 11, 22)),
+        ("en", "yestarday", dt.date(2026, 11, 22)),
+        ("ja", "来週の金曜", dt.date(2026, 12, 4)),
+        ("ja", "再来週の金曜日", dt.date(2026, 12, 11)),
+        ("ja", "次の土曜日", dt.date(2026, 11, 28)),
+        ("ja", "先々週の金曜", dt.date(2026, 11, 13)),
+        ("ja", "金曜日", NOV_20),
+        ("ja", "昨日の夜やりました", dt.date(2026, 11, 22)),
+        ("ja", "10日ほど前", dt.date(2026, 11, 13)),
+        ("ja", "二十日", NOV_20),
+        ("ja", "30日", dt.date(2026, 10, 30)),
+        ("ko", "다음 주 금요일", dt.date(2026, 12, 4)),
+        ("ko", "이번주 월요일에 했어요", TODAY),
+        ("ko", "지지난주 금요일", dt.date(2026, 11, 13)),
+        ("ko", "사흘 됐어요", NOV_20),
+        ("ko", "20일에 받았어요", NOV_20),
+        ("zh", "下周五", dt.date(2026, 12, 4)),
+        ("zh", "下個禮拜三", dt.date(2026, 12, 2)),
+        ("zh", "上上星期五", dt.date(2026, 11, 13)),
+        ("zh", "上個禮拜五做的", NOV_20),
+        ("zh", "这周一", TODAY),
+        ("zh", "十一月二十号", NOV_20),
+        ("zh", "半个月前", dt.date(2026, 11, 8)),
+        ("zh", "做完三天了", NOV_20),
+        ("zh", "两周前", dt.date(2026, 11, 9)),
     ],
 )
 def test_a_date_is_read_as_a_patient_types_it(language: str, text: str, expected: dt.date) -> None:
@@ -82,6 +110,12 @@ def test_day_and_month_that_could_be_swapped_are_asked_about() -> None:
         ("en", "call me on monday"),
         ("ja", "明日お酒飲んでいい?"),
         ("ja", "3日目"),
+        ("ja", "36.5"),
+        ("en", "97.9"),
+        ("ko", "3일째예요"),
+        ("ko", "30일차"),
+        ("zh", "几天"),
+        ("zh", "一天两次"),
         ("ko", "오늘 술 마셔도 돼요?"),
         ("zh", "今天可以洗脸吗"),
         ("zh", "第三天了还肿"),
@@ -89,6 +123,12 @@ def test_day_and_month_that_could_be_swapped_are_asked_about() -> None:
 )
 def test_a_question_that_mentions_a_day_is_not_a_date(language: str, text: str) -> None:
     assert read_date(text, language, TODAY).kind == "none"
+
+
+def test_no_report_of_danger_is_taken_for_a_date() -> None:
+    reports = [line for line in Library.load().lines if line.label.startswith("!")]
+
+    assert [line.text for line in reports if read_date(line.text, line.language, TODAY).kind != "none"] == []
 
 
 def test_a_day_without_a_year_is_the_nearest_one() -> None:

@@ -496,6 +496,16 @@ async def test_danger_in_a_flood_is_answered(scene: Scene) -> None:
     assert "119" in scene.channel.texts[-2]
 
 
+async def test_in_a_flood_a_person_can_be_called_once(scene: Scene) -> None:
+    scene.understands.meanings["a person please"] = {"outcome": "answer", "service": "person"}
+    for _ in range(sessions.FLOOD_MESSAGES + 1):
+        await scene.say("swollen")
+    before = len(scene.channel.texts)
+
+    await scene.say("a person please")
+    assert len(scene.channel.texts) > before
+
+
 async def test_after_a_flood_the_patient_is_answered_again(scene: Scene) -> None:
     for _ in range(sessions.FLOOD_MESSAGES + 1):
         await scene.say("swollen")
