@@ -207,6 +207,14 @@ def test_typed_label_or_number_presses_the_button(faq: Faq) -> None:
     assert say(faq, "swelling", last_buttons=offered).entry == "swelling"
 
 
+@pytest.mark.parametrize("text", ["Pause reminders", "暂停提醒", "暫停提醒", "알림 일시정지"])
+def test_a_buttons_name_is_obeyed_whenever_it_is_typed(faq: Faq, text: str) -> None:
+    said = {"Pause reminders": "en", "알림 일시정지": "ko"}.get(text, "zh")
+    understood = Understanding(text, said, "unknown", traditional=text == "暫停提醒")
+
+    assert say(faq, text, understood, CONSENTED).effects == (SetReminders("paused"),)
+
+
 def test_a_date_asks_for_consent_before_anything_is_kept(faq: Faq) -> None:
     decision = say(faq, "20 Nov")
 

@@ -33,6 +33,7 @@ from intents.faq import Faq
 from intents.languages import DEFAULT_LANGUAGE, LANGUAGES
 from intents.types import Understanding
 
+NAMED = ("reminders", "privacy", "data", "language", "pause", "resume", "stop", "delete", "book", "recovery")
 MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from elsewhere
 
 
@@ -132,7 +133,7 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
 
 
 def _text(event: Incoming, meaning: Understanding, words: Wording, context: Context) -> Decision:
-    typed = typed_label(event.text, context.last_buttons)
+    typed = typed_label(event.text, context.last_buttons) or _named(event.text, words)
     if typed:
         return _action(typed, words, context, event)
     if context.asking_wishes and visits.are_wishes(meaning):
@@ -180,6 +181,12 @@ def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
         if wanted in (offered.label.casefold(), str(number)):
             return offered.action
     return _command(text) or agreed(text, buttons)
+
+
+def _named(text: str, words: Wording) -> str | None:
+    """The menu's verb that a button of ours is called by, whether or not it was just shown: "Pause reminders"."""
+    wanted = text.strip().casefold()
+    return next((verb for verb in NAMED if wanted == words(f"btn_{verb}").casefold()), None)
 
 
 def _command(text: str) -> str | None:
