@@ -3,6 +3,8 @@ in the staff chat, each with its effect and one tap to add it.
 """
 
 import datetime as dt
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bot.staff.desk import StaffDesk
 from bot.staff.editing import Editing
 from bot.staff.faqfile import add_question
 from bot.staff.learning import NO_CONSENT, learned
+from bot.store.figures import Question
 from bot.store.store import Store
 from intents.faq import Faq
 from intents.understand import Understander
@@ -202,8 +205,17 @@ async def test_a_question_is_taken_off_the_list(chat: Chat) -> None:
     assert chat.store.questions() == []
 
 
-async def test_reading_an_alert_does_not_wait_for_the_cards(chat: Chat) -> None:
+async def test_reading_an_alert_does_not_wait_for_the_cards(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat.asks(TRUMPET, "can I bring my dog")
+    read, plain = threading.Event(), chat.store.questions
+
+    def slowly() -> Sequence[Question]:
+        assert read.wait(10)
+        return plain()
+
+    monkeypatch.setattr(chat.store, "questions", slowly)
     alert = OpenAlert("danger", "urgent", "fever_infection", "39 of fever")
     await chat.desk.alert(Patient(ANNA, None, "en"), alert, (), NOW)
     await chat.desk.heard(chat.room.write("/questions"))
@@ -211,6 +223,7 @@ async def test_reading_an_alert_does_not_wait_for_the_cards(chat: Chat) -> None:
 
     assert not any(text.startswith("❓") for text in chat.room.texts())
     assert chat.line.texts == ["Kim of the clinic read this at 12:00."]
+    read.set()
     await chat.settled()
     assert any(text.startswith("❓") for text in chat.room.texts())
 
