@@ -337,7 +337,9 @@ def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision
     state = context.patient.reminders
     if state == "stopped":
         return say(words("reminders_stopped"), button(words, "btn_resume", "resume"), outcome="my_reminders")
-    lines = [words("reminders_paused")] if state == "paused" else []
+    day = _day(words, context)
+    lines = [words("day_known", day=day)] if day is not None and day >= 0 else []
+    lines += [words("reminders_paused")] if state == "paused" else []
     lines += [words("reminders_header"), *journey.listing(context, words)]
     switch = ("btn_resume", "resume") if state == "paused" else ("btn_pause", "pause")
     return say(
