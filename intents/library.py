@@ -1,7 +1,8 @@
 """The phrasing library: what patients type, by what they mean. Data files beside this module, one set a language.
 
 phrases/<lang>.yaml   topic id -> phrasings
-dangers/<lang>.yaml   danger sign -> reports (it is so now) and not_reports (topic id -> lines that only look like it)
+dangers/<lang>.yaml   danger sign -> reports (it is so now) and not_reports (topic id, out_of_scope, smalltalk or ~reply key -> lines that
+                      only look like it)
 other/<lang>.yaml     out_of_scope, smalltalk (reply key -> lines), service (word of service -> lines)
 """
 
