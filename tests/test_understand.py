@@ -252,6 +252,7 @@ GATE: Gate = {
 HARDER: Gate = GATE | {
     "top1": lambda percent: percent >= 80,
     "top3": lambda percent: percent >= 92,
+    "out_of_scope_answered": lambda percent: percent <= 10,
     "unsafe": lambda percent: percent <= 1.6,
     "false_alarm": lambda percent: percent <= 5,
     "near_miss_alarm": lambda percent: percent <= 22.5,
