@@ -2,8 +2,8 @@
 
 Two kinds of evidence. What the text resembles: the probability, learned from thousands of reports and of lines that only
 look like reports, that it is one. And how it is said: a hypothetical, a denial or a memory needs more likeness than a plain
-statement. A measured body temperature of fever is a report by itself; a normal one and nothing else is none. Each sentence is judged on its own too, by a higher bar:
-among other things, a report hidden behind a routine question would be outvoted.
+statement. A measured body temperature of fever is a report by itself; a normal one and nothing else is none. Each sentence
+is judged on its own too, by a higher bar: among other things, a report hidden behind a routine question would be outvoted.
 """
 
 import re

@@ -6,7 +6,7 @@ from typing import Any
 import opencc
 import pytest
 
-from intents.text import HAN_TABLE, fold, is_traditional
+from intents.text import HAN_TABLE, fold, guess_language, is_traditional
 from intents.texts import Texts
 
 HAN = "".join(chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)))
@@ -32,6 +32,12 @@ def table() -> dict[str, str]:
 def test_the_table_of_characters_is_that_of_opencc() -> None:
     stored = json.loads(HAN_TABLE.read_bytes())
     assert {key: stored[key] for key in table()} == table()
+
+
+def test_degrees_are_no_word_of_a_language() -> None:
+    assert guess_language("36.5℃", "ja") == "ja"
+    assert guess_language("101 °F", "ko") == "ko"
+    assert guess_language("38.5°C is that a fever", "ko") == "en"
 
 
 def test_traditional_characters_are_folded_to_simplified_ones() -> None:

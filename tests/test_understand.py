@@ -238,6 +238,24 @@ def test_other_numbers_are_no_fever(text: str) -> None:
 # --- the regression gate: figures on the labelled questions, none of which is in the library
 
 Gate = dict[str, Callable[[float], bool]]
+
+
+@pytest.mark.parametrize(
+    "text", ["36.5", "37", "37.4℃", "37度です", "36.8도예요", "97.9 F", "98.6", "37.2度。"]
+)
+def test_a_normal_temperature_and_nothing_else_is_no_report_and_nothing_routine(text: str) -> None:
+    verdict = triage.judge(normalise(text), evidence(text, fever_infection=0.9), understander().brain.lexicon)
+
+    assert (verdict.sign, verdict.wary) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["37.5", "38.2", "39度", "100.4 F", "36.5 and pus is coming out", "熱36.9、膿が出る"]
+)
+def test_a_fever_or_more_than_a_temperature_is_judged_as_ever(text: str) -> None:
+    assert judge(text, fever_infection=0.9) == "fever_infection"
+
+
 GATE: Gate = {
     "top1": lambda percent: percent >= 89,
     "top3": lambda percent: percent >= 95,
