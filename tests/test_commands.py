@@ -1,5 +1,6 @@
 """The commands as people script against them: real processes, real input, real exit codes."""
 
+import base64
 import json
 import os
 import subprocess
@@ -34,6 +35,18 @@ def smileline(tmp_path: Path):  # type: ignore[no-untyped-def]
         )
 
     return run
+
+
+@pytest.mark.parametrize("command", ["run", "chat"])
+def test_a_database_of_another_key_is_told_in_a_line(smileline, command: str) -> None:  # type: ignore[no-untyped-def]
+    first, second = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+    assert smileline("chat", SMILELINE_DATA_KEY=first).returncode == 0
+
+    done = smileline(command, SMILELINE_DATA_KEY=second, SMILELINE_HTTP="127.0.0.1:0")
+
+    assert done.returncode == 1
+    assert b"the data key is not the one" in b" ".join(done.stderr.split())
+    assert b"Traceback" not in done.stderr
 
 
 def test_ask_answers_every_line_in_order(smileline) -> None:  # type: ignore[no-untyped-def]

@@ -276,6 +276,18 @@ def test_with_consent_a_new_date_is_kept_at_once(faq: Faq) -> None:
     assert SetProcedureDate(dt.date(2026, 11, 21)) in decision.effects
 
 
+def test_a_day_that_may_be_said_of_anything_moves_no_plan_unasked(faq: Faq) -> None:
+    decision = say(faq, "last night", patient=CONSENTED)
+
+    assert (decision.outcome, decision.effects) == ("ask_date", ())
+    assert actions(decision) == ["date:2026-11-22"]
+    asked = decision.replies[0].buttons
+    assert say(faq, "yesterday", patient=CONSENTED, last_buttons=asked).effects[-1:] == (
+        SetProcedureDate(dt.date(2026, 11, 22)),
+    )
+    assert say(faq, "3 days ago", patient=CONSENTED).outcome == "date"  # the day that is kept already
+
+
 def test_a_future_date_is_kept_and_said_to_be_in_the_future(faq: Faq) -> None:
     decision = press(faq, "date:2026-12-24", CONSENTED)
 

@@ -104,10 +104,23 @@ def open_store(config: Settings) -> "Iterator[Store]":
     from bot.store.crypto import load_key
     from bot.store.store import Store
 
-    key = load_key(config.data_key.get_secret_value() if config.data_key else None, config.data_dir)
-    store = Store.open(config.database_url.get_secret_value(), key)
+    with plain_faults():
+        key = load_key(config.data_key.get_secret_value() if config.data_key else None, config.data_dir)
+        store = Store.open(config.database_url.get_secret_value(), key)
+        try:
+            store.upgrade()
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def plain_faults() -> Iterator[None]:
+    """A database that cannot be used, or not with this key, is told in a line instead of a traceback."""
+    from bot.store.crypto import WrongKeyError
+    from bot.store.store import StoreError, StoreSettingsError
+
     try:
-        store.upgrade()
-        yield store
-    finally:
-        store.close()
+        yield
+    except (WrongKeyError, StoreSettingsError, StoreError) as err:
+        raise fail(f"Smileline cannot use its database: {err}") from None

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from bot import logs
-from bot.cli.console import FaqOption, errors, fail, read_faq, settings, training_bar, understander
+from bot.cli.console import (
+    FaqOption,
+    errors,
+    fail,
+    plain_faults,
+    read_faq,
+    settings,
+    training_bar,
+    understander,
+)
 from intents.faq import FaqProblems
 
 
@@ -20,13 +29,14 @@ def run() -> None:
     config = settings()
     logs.set_up(config.log_level)
     try:
-        with training_bar() as progress:
+        with plain_faults(), training_bar() as progress:
             app = App(config, progress=progress)  # type: ignore[arg-type]
     except (FaqProblems, OSError) as err:
         raise fail(f"Smileline cannot start with {config.faq}:\n{err}") from None
     errors.print(f"\nSmileline is here: [bold]http://{config.http}[/bold]   (Ctrl-C stops it)\n")
     try:
-        asyncio.run(app.serve())
+        with plain_faults():
+            asyncio.run(app.serve())
     except OSError as err:
         raise fail(
             f"Smileline cannot listen on {config.http}: {err.strerror}. Set SMILELINE_HTTP to another port."
@@ -40,7 +50,9 @@ def chat() -> None:
     config = settings()
     logs.set_up("ERROR")
     faq = read_faq(config.faq)
-    asyncio.run(talk(config, understander(config, faq)))
+    ready = understander(config, faq)
+    with plain_faults():
+        asyncio.run(talk(config, ready))
 
 
 def ask(

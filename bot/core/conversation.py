@@ -139,6 +139,8 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
     if context.asking_wishes and visits.are_wishes(meaning):
         return visits.requested(event.text, words)
     reading = _date(event.text, words, context)
+    if reading.kind == "found" and not reading.named and _has_another(reading.dates[0], context):
+        return procedure_date.ask(words, context, event, reading.dates[0])
     if reading.kind != "none":
         return procedure_date.given(reading, event.text, words, context)
     if meaning.service:
@@ -167,6 +169,12 @@ def _small_talk(key: str, words: Wording) -> Decision:
 def _date(text: str, words: Wording, context: Context) -> DateReading:
     zone = context.patient.timezone or words.faq.clinic.timezone
     return read_date(text, words.language, local_date(context.now, zone))
+
+
+def _has_another(date: dt.date, context: Context) -> bool:
+    """Whether a date is kept that this one would move although nobody asked: "this morning" may be said of anything."""
+    asked = any(offered.action.startswith("date:") for offered in context.last_buttons)
+    return context.patient.procedure_date not in (None, date) and not asked
 
 
 def _only_a_date(text: str, words: Wording, context: Context) -> bool:

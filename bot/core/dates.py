@@ -7,7 +7,7 @@ of Japanese, Korean and Chinese are a table here; everything else still goes to 
 import datetime as dt
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import dateparser
@@ -18,10 +18,14 @@ FUTURE_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class DateReading:
-    """`found` has one date, `ambiguous` two; `impossible` names a day that no calendar has."""
+    """`found` has one date, `ambiguous` two; `impossible` names a day that no calendar has.
+
+    `named`: the text names day and month; "last night" does not, and may be said of anything.
+    """
 
     kind: Literal["found", "ambiguous", "impossible", "none"]
     dates: tuple[dt.date, ...] = ()
+    named: bool = False
 
 
 NONE = DateReading("none")
@@ -149,7 +153,7 @@ def _explicit(text: str, language: str, today: dt.date) -> DateReading | None:
         found = pattern.search(text)
         if found:
             rest = text[: found.start()] + text[found.end() :]
-            return read(found, language, today) if _only_filler(rest) else NONE
+            return replace(read(found, language, today), named=True) if _only_filler(rest) else NONE
     return None
 
 

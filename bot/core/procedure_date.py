@@ -11,8 +11,8 @@ from bot.core.values import Button, Context, DatePicker, Incoming, Message
 from bot.core.wording import Wording
 
 
-def ask(words: Wording, context: Context, event: Incoming) -> Decision:
-    """With a calendar, and the two likeliest days as buttons."""
+def ask(words: Wording, context: Context, event: Incoming, typed: dt.date | None = None) -> Decision:
+    """With a calendar, and the two likeliest days as buttons; or the day that was typed, to be sure that it is meant."""
     zone = context.patient.timezone or words.faq.clinic.timezone
     today = local_date(context.now, zone)
     picker = DatePicker(
@@ -21,10 +21,12 @@ def ask(words: Wording, context: Context, event: Incoming) -> Decision:
         today + dt.timedelta(days=FUTURE_DAYS),
         context.patient.procedure_date or today,
     )
-    buttons = (
+    buttons: tuple[Button, ...] = (
         button(words, "btn_today", f"date:{today}"),
         button(words, "btn_yesterday", f"date:{today - dt.timedelta(days=1)}"),
     )
+    if typed:
+        buttons = (Button(words.date(typed)[:20], f"date:{typed}"),)
     return say(words("ask_date"), *buttons, outcome="ask_date", picker=picker)
 
 
