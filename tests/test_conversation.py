@@ -258,12 +258,27 @@ def test_a_complaint_is_offered_a_person_and_a_yes_calls_one(faq: Faq) -> None:
     assert say(faq, "yes please", last_buttons=offered.buttons).outcome == "person"
 
 
+WHICH_DAY = (Button("Today", "date:2026-11-23"), Button("Yesterday", "date:2026-11-22"))
+
+
 @pytest.mark.parametrize("text", ["last night", "11/5", "yestarday"])
-def test_a_day_and_nothing_else_is_no_danger_whatever_it_resembles(faq: Faq, text: str) -> None:
+def test_a_day_that_we_asked_for_is_no_danger_whatever_it_resembles(faq: Faq, text: str) -> None:
     danger = meaning("danger", text=text, urgency="urgent", red_flag="severe_pain")
 
-    assert say(faq, text, danger).outcome in ("consent_ask", "date_ambiguous")
-    assert say(faq, f"{text}, it is getting worse", danger).outcome == "danger"
+    assert say(faq, text, danger, last_buttons=WHICH_DAY).outcome in ("consent_ask", "date_ambiguous")
+    assert say(faq, f"{text}, it is getting worse", danger, last_buttons=WHICH_DAY).outcome == "danger"
+    assert say(faq, text, danger).outcome == "danger"
+
+
+@pytest.mark.parametrize(
+    "text", ["39 last night", "昨晚吐", "今天晕了", "肿三天了", "어제 피", "昨日血", "10 today"]
+)
+def test_a_day_and_a_word_more_is_a_report_also_when_we_asked_for_a_day(faq: Faq, text: str) -> None:
+    danger = Understanding(
+        text, {"昨": "ja", "어": "ko"}.get(text[0], "zh"), "danger", "urgent", "severe_pain"
+    )  # type: ignore[arg-type]
+
+    assert say(faq, text, danger, last_buttons=WHICH_DAY).outcome == "danger"
 
 
 def test_declining_keeps_nothing(faq: Faq) -> None:

@@ -173,13 +173,16 @@ def _date(text: str, words: Wording, context: Context) -> DateReading:
 
 def _has_another(date: dt.date, context: Context) -> bool:
     """Whether a date is kept that this one would move although nobody asked: "this morning" may be said of anything."""
-    asked = any(offered.action.startswith("date:") for offered in context.last_buttons)
-    return context.patient.procedure_date not in (None, date) and not asked
+    return context.patient.procedure_date not in (None, date) and not _asked_for_a_date(context)
 
 
 def _only_a_date(text: str, words: Wording, context: Context) -> bool:
-    """A day and nothing else reports no danger, whatever so short a text resembles: "last night", 一昨日, 11/5."""
-    return _date(text, words, context).kind in ("found", "ambiguous")
+    """A day and nothing else, given when we asked for it, reports no danger, whatever so short a text resembles: "last night", 11/5."""
+    return _asked_for_a_date(context) and _date(text, words, context).kind in ("found", "ambiguous")
+
+
+def _asked_for_a_date(context: Context) -> bool:
+    return any(offered.action.startswith("date:") for offered in context.last_buttons)
 
 
 def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:

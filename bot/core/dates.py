@@ -84,6 +84,7 @@ _WEEKDAY_CJK = re.compile(
     + "|".join(pattern.pattern for pattern in (*(week for week, _ in _WEEKS), _COMING, _GONE))
     + r")?\s*の?\s*([月火水木金土日월화수목금토일一二三四五六天])(曜日?|요일)?"
 )
+_BRACKETED_WEEKDAY = re.compile(r"\(([月火水木金土日월화수목금토일一二三四五六天])(?:曜日?|요일)?\)")
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAY_MONTH = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s*(?:of\s+)?({_MONTHS})[a-z]*\.?(?:,?\s*(\d{{4}}))?\b", re.I
@@ -106,10 +107,15 @@ _ENGLISH_FORMS = (  # what dateparser does not read -> what it does
     (re.compile(r"\b(?:dys|dyas|das)\b", re.I), "days"),
     (re.compile(r"^yest\w{2,5}y$", re.I), "yesterday"),
 )
+_COUNTED = re.compile(  # numbers that dateparser may read
+    r"\d{1,3} ?(?:minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|months?|years?)\b|\d{1,2}(?:st|nd|rd|th)\b"
+    r"|\b(?:at |around )?\d{1,2}(?:[:.]\d{2})? ?(?:am|pm)\b|\bat \d{1,2}(?:[:.]\d{2})?\b",
+    re.I,
+)
 _MONTH_ONLY = re.compile(rf"(?:{_MONTHS})[a-z]*\.?\s+\d{{4}}", re.I)
 _CJK_FILLER = re.compile(
-    r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|요|"
-    r"做的?|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|朝|昼|夕方|夜|午前|午後|の|あたり|頃|ごろ|아침|오전|오후|저녁|밤|쯤|어요|었어요|했습니다|"
+    r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|이요|요|"
+    r"做[完咗]?[的㗎]?|咗|㗎|喇|吧|糸|済|저는?|제가|해요|半夜|夜[里晚]|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|朝|昼|夕方|夜|午前|午後|の|あたり|頃|ごろ|아침|오전|오후|저녁|밤|쯤|어요|었어요|했습니다|"
     r"早上|上午|中午|下午|晚上|[。、，,.!！\s:：])"
 )
 
@@ -134,8 +140,12 @@ def read_date(text: str, language: str, today: dt.date) -> DateReading:
     core = _ENGLISH_FILLER.sub("", text).strip(" .!?")
     for said, meant in _ENGLISH_FORMS:
         core = said.sub(meant, core)
-    if not _ENGLISH_DATE.search(core) or _MONTH_ONLY.fullmatch(core) or core.isdigit():
-        return NONE
+    if (
+        not _ENGLISH_DATE.search(core)
+        or _MONTH_ONLY.fullmatch(core)
+        or re.search(r"\d", _COUNTED.sub("", core))
+    ):
+        return NONE  # of any other number nobody knows what it means: "39 last night"
     parsed = dateparser.parse(
         core,
         languages=["en"],
@@ -158,10 +168,9 @@ def _explicit(text: str, language: str, today: dt.date) -> DateReading | None:
 
 
 def _only_filler(rest: str) -> bool:
-    rest = _CJK_FILLER.sub("", _ENGLISH_FILLER.sub("", rest.strip()))
-    return not re.search(r"\w", re.sub(r"^(일|日|号|號)", "", rest)) or bool(
-        re.fullmatch(r"[(（]?\w[)）]?", rest)
-    )
+    """Whether nothing else is said: one more character may be the report of a danger (昨晚吐, 어제 피)."""
+    rest = _BRACKETED_WEEKDAY.sub("", re.sub(r"^(일|日|号|號)", "", rest.strip()))
+    return not re.search(r"\w", _CJK_FILLER.sub("", _ENGLISH_FILLER.sub("", rest)))
 
 
 def _make(year: int, month: int, day: int) -> DateReading:
