@@ -84,13 +84,13 @@ WORDS = {
 }
 
 
+# What can also mean "understood" or "no, thank you" (大丈夫です, いいです, 알겠습니다) is no consent.
 AGREED = (
     "yes, yes please, yeah, yep, yup, sure, yeah sure, ok, okay, agree, agreed, i agree, fine, that is ok, that's ok, that's fine",
     "of course, go ahead, please do",
-    "はい, はいお願いします, お願いします, okです, オーケー, 同意, 同意します, いいです, いいですよ, 大丈夫です, 了解, 了解です",
-    "わかりました",
+    "はい, はいお願いします, お願いします, okです, オーケー, 同意, 同意します, いいですよ, はい大丈夫です",
     "네, 예, 넵, 네네, 네 좋아요, 네 동의해요, 네 괜찮아요, 동의, 동의합니다, 동의해요, 좋아요, 괜찮아요, 괜찮습니다",
-    "그래요, 알겠습니다, 부탁드려요, ㅇㅇ, 오케이",
+    "그래요, 부탁드려요, ㅇㅇ, 오케이",
     "好, 好的, 好啊, 好呀, 好的谢谢, 可以, 可以的, 同意, 我同意, 行, 没问题, 是的, 是, 要, 嗯, 嗯嗯, 得, 好呀唔该, 麻烦了",
 )
 DECLINED = (

@@ -232,6 +232,16 @@ def test_consent_keeps_the_date_and_says_which_day_it_is(faq: Faq) -> None:
 ASKED = (Button("I agree", "consent:2026-11-20"), Button("No, thank you", "consent:no"))
 
 
+@pytest.mark.parametrize("text", ["大丈夫です", "알겠습니다"])
+def test_what_is_neither_yes_nor_no_is_asked_again(faq: Faq, text: str) -> None:
+    ok = meaning("smalltalk", text=text, small_talk="ok")
+
+    again = say(faq, text, ok, last_buttons=ASKED)
+
+    assert (again.outcome, actions(again)[0], again.effects) == ("consent_ask", "consent:2026-11-20", ())
+    assert say(faq, text, ok).outcome == "smalltalk"
+
+
 @pytest.mark.parametrize("text", ["yes", "Yeah, sure!", "はい", "同意", "네, 괜찮아요", "好的", "OK"])
 def test_a_plain_yes_to_the_question_is_consent(faq: Faq, text: str) -> None:
     decision = say(faq, text, last_buttons=ASKED)

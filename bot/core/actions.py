@@ -5,6 +5,8 @@ from bot.core.values import Button, DatePicker, Message
 from bot.core.wording import Wording
 from intents.short_answers import read_agreement
 
+OFFERED = "person:yes"  # where the reply itself asks whether a person shall be told
+
 
 def say(
     text: str,
@@ -20,22 +22,15 @@ def button(words: Wording, key: str, action: str) -> Button:
     return Button(words(key), action)
 
 
-OFFERED = "person:yes"  # where the reply itself asks whether a person shall be told
-
-
 def agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
     """The action that a typed yes or no means, where the last reply asked whether data may be kept or a person shall be told.
 
     An erasure is no such question: it wants its own words.
     """
-    actions = [offered.action for offered in buttons]
-    asks = next(
-        (action for action in actions[:1] if action == OFFERED or split(action)[0] == "consent"), None
-    )
-    meant = read_agreement(text) if asks else None
-    if meant is False:
-        return "consent:no" if "consent:no" in actions else None
-    return asks if meant else None
+    asked, meant = buttons[0].action if buttons else "", read_agreement(text)
+    if meant and (asked == OFFERED or split(asked)[0] == "consent"):
+        return asked
+    return "consent:no" if meant is False and split(asked)[0] == "consent" else None
 
 
 def split(action: str) -> tuple[str, str]:

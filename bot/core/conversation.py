@@ -153,6 +153,10 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
+            if meaning.small_talk == "ok" and (asked := procedure_date.asked_to_keep(context)):
+                return procedure_date.given(
+                    asked, event.text, words, context
+                )  # neither yes nor no: asked again
             return _small_talk(meaning.small_talk or "hello", words)
         case _:
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
