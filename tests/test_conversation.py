@@ -239,7 +239,12 @@ def test_what_is_neither_yes_nor_no_is_asked_again(faq: Faq, text: str) -> None:
     again = say(faq, text, ok, last_buttons=ASKED)
 
     assert (again.outcome, actions(again)[0], again.effects) == ("consent_ask", "consent:2026-11-20", ())
-    assert say(faq, text, ok).outcome == "smalltalk"
+    for buttons in (
+        (),
+        (Button("I agree", "consent:pair-123456"),),
+        (Button("I agree", "consent:AAAAAAAAAAAA"),),
+    ):
+        assert say(faq, text, ok, last_buttons=buttons).outcome == "smalltalk"
 
 
 @pytest.mark.parametrize("text", ["yes", "Yeah, sure!", "はい", "同意", "네, 괜찮아요", "好的", "OK"])

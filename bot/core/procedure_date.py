@@ -88,11 +88,12 @@ def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
 
 
 def asked_to_keep(context: Context) -> DateReading | None:
-    """The date of which the last reply asked whether it may be kept."""
+    """The date of which the last reply asked whether it may be kept. A link or a code that asks the same is no date."""
     verb, date = split(context.last_buttons[0].action) if context.last_buttons else ("", "")
-    return (
-        DateReading("found", (dt.date.fromisoformat(date),)) if verb == "consent" and date != "no" else None
-    )
+    try:
+        return DateReading("found", (dt.date.fromisoformat(date),)) if verb == "consent" else None
+    except ValueError:
+        return None
 
 
 def consented(argument: str, words: Wording, context: Context) -> Decision:
