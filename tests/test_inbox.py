@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -545,6 +545,28 @@ async def in_flight(scene: Scene, people: int, seconds: float) -> int:
 
 
 async def test_answers_leave_one_after_the_other(scene: Scene) -> None:
+    assert await in_flight(scene, 20, 0.002) == 1
+
+
+@dataclass
+class KnowingChannel(FakeChannel):
+    """Its platform will tell of a reply that came or did not, or no longer."""
+
+    knows: bool = True
+
+    def will_know(self, reply_handle: str | None, *, doubted: bool = False) -> bool:
+        return self.knows
+
+
+async def test_answers_of_which_the_platform_will_tell_leave_beside_each_other(scene: Scene) -> None:
+    scene.channel = KnowingChannel()
+    scene.restarted().conversing.turns["fake"] = turns.Turns(lease_seconds=60)
+    assert await in_flight(scene, 20, 0.002) == turns.BESIDE
+
+
+async def test_answers_of_which_it_will_not_leave_one_after_the_other(scene: Scene) -> None:
+    scene.channel = KnowingChannel(knows=False)
+    scene.restarted().conversing.turns["fake"] = turns.Turns(lease_seconds=60)
     assert await in_flight(scene, 20, 0.002) == 1
 
 

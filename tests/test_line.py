@@ -211,6 +211,20 @@ async def test_a_reply_token_is_used_up_to_the_fiftieth_second() -> None:
             await channel.stop()
 
 
+async def test_a_young_token_outlives_a_restart_and_no_token_tells_nothing() -> None:
+    start = dt.datetime(2026, 11, 20, 3, tzinfo=dt.UTC)
+    handle = f"{int(start.timestamp() * 1000)}:token"
+    ages = (0.0, 19.9, 20.0, 49.9)
+    channels = [
+        line_channel("http://127.0.0.1:9", clock=lambda age=age: start + dt.timedelta(seconds=age))
+        for age in ages
+    ]
+
+    assert [channel.will_know(handle) for channel in channels] == [True, True, False, False]
+    assert all(channel.will_know(handle, doubted=True) for channel in channels)
+    assert not channels[0].will_know(None, doubted=True)
+
+
 async def test_a_used_token_turns_into_a_push_with_a_retry_key(person: LinePerson) -> None:
     event = await heard(person, person.platform.event(text="hello"))
     person.platform.tokens.clear()

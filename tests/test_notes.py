@@ -13,11 +13,11 @@ from bot.core.values import Address
 from bot.inbox.eventlog import GATHER_SECONDS, EventLog
 from bot.inbox.turns import Turns
 from bot.store.events import Done, Lease
-from bot.store.notes import KEPT_SECONDS, SLOT, Notes, read_notes
+from bot.store.notes import KEPT_SECONDS, SLOT, Notes, read_begun, read_notes
 from bot.store.store import Store
 from intents.faq import Faq
 from tests.databases import KEY, ready_store
-from tests.fakes import Clock
+from tests.fakes import Clock, FakeChannel
 from tests.helpers import NOW
 from tests.scene import ANNA, BEN, Scene
 from tests.test_ride import on_line
@@ -49,6 +49,19 @@ def test_what_is_on_record_is_noted_no_more_and_its_place_is_used_again(notes: N
 
     assert list(read_notes(tmp_path)) == []
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2 * SLOT
+
+
+def test_an_answer_that_has_begun_is_told_from_one_that_was_given(notes: Notes, tmp_path: Path) -> None:
+    first, second = notes.begin("line", "first"), notes.begin("line", "second")
+    assert sorted(read_begun(tmp_path)) == [("line", "first"), ("line", "second")]
+
+    assert notes.add("line", "first", first) == first
+    assert list(read_notes(tmp_path)) == [("line", "first")]
+    assert list(read_begun(tmp_path)) == [("line", "second")]
+
+    assert second is not None
+    notes.remove(second)
+    assert list(read_begun(tmp_path)) == []
 
 
 def test_an_earlier_processs_notes_stay_until_they_are_cleared(notes: Notes, tmp_path: Path) -> None:
@@ -163,6 +176,40 @@ async def test_who_was_answered_before_the_kill_is_not_answered_again(noting: Ki
 
     assert len(killed.channel.sent) == 2
     assert killed.unhandled() == []
+
+
+async def test_what_was_under_way_at_the_kill_is_answered_first(noting: Killed) -> None:
+    killed = noting
+    killed.inbox.conversing.turns["fake"] = Turns(lease_seconds=60)
+    killed.held()
+    for who in (ANNA, BEN):
+        killed.real.remember_event(killed.event("swollen", who))
+    carl = Address("fake", "carl")
+    await killed.inbox.receive(killed.event("swollen", carl))
+    async with asyncio.timeout(5):
+        while not list(killed.real.begun_events()):
+            await asyncio.sleep(0)
+    tasks = [*killed.inbox._last.values()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    killed.channel.send = FakeChannel.send.__get__(killed.channel)  # type: ignore[method-assign]
+
+    assert await killed.restarted().resume() == 3
+    await killed.inbox.drain()
+
+    assert [address for address, _ in killed.channel.sent] == [carl, ANNA, BEN]
+    assert killed.real.begun_events() == set()
+
+
+async def test_what_was_under_way_and_is_done_all_the_same_is_in_doubt_no_more(noting: Killed) -> None:
+    notes = noting.real.notes("this machine")
+    assert notes is not None
+    notes.begin("fake", "an event of long ago")
+    notes.close()
+
+    assert await noting.restarted().resume() == 0
+    assert noting.real.begun_events() == set()
 
 
 async def test_a_process_that_takes_over_reads_the_notes_too(noting: Killed) -> None:

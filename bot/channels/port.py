@@ -87,6 +87,17 @@ class FreeReplies(Protocol):
 
 
 @runtime_checkable
+class KnowsReplies(Protocol):
+    """A channel whose platform tells a later process whether a reply has arrived."""
+
+    def will_know(self, reply_handle: str | None, *, doubted: bool = False) -> bool:
+        """Whether it will still tell of this one when a process that is killed now is back.
+
+        `doubted`: one that was killed may have sent it already: whether the platform can tell now, for later it may not.
+        """
+
+
+@runtime_checkable
 class HasPictures(Protocol):
     """A channel whose pictures we can fetch."""
 

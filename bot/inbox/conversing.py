@@ -10,7 +10,7 @@ from functools import partial
 
 from bot import logs
 from bot.channels.persist import Sleep, persist
-from bot.channels.port import Channel, HasMenus, OwnPage, SendFailed
+from bot.channels.port import Channel, HasMenus, KnowsReplies, OwnPage, SendFailed
 from bot.core import checkins, enrol
 from bot.core.actions import split
 from bot.core.conversation import decide, words_for
@@ -98,7 +98,7 @@ class Conversing:
         words = words_for(meaning, event, context, understander.faq)
         # apply
         if decision.replies and decision.outcome != "danger":  # danger waits for nobody
-            await turn.begin(self.turns[event.address.channel])
+            await self._take_turn(event, turn)
         await self._apply(event, decision, session, words, context, answering)
         if other:
             await self._tell_other_chat(other, words)
@@ -151,6 +151,15 @@ class Conversing:
         return context, decide(event, meaning, context, faq)
 
     # --- apply
+
+    async def _take_turn(self, event: Incoming, turn: Turn) -> None:
+        channel = self._channels[event.address.channel]
+        known = (
+            turn.is_noted  # so that it is asked about first, while the platform can tell
+            and isinstance(channel, KnowsReplies)
+            and channel.will_know(event.reply_handle, doubted=turn.doubted)
+        )
+        await turn.begin(self.turns[event.address.channel], known=known)
 
     async def _keep(
         self, effects: tuple[Effect, ...], session: Session, understander: Understander

@@ -20,7 +20,7 @@ from bot.inbox.beside import Beside
 from bot.inbox.conversing import Conversing
 from bot.inbox.eventlog import EventLog
 from bot.inbox.faults import fault
-from bot.inbox.leases import Leases
+from bot.inbox.leases import Leases, name
 from bot.inbox.people import Staff
 from bot.inbox.replies import Answering
 from bot.inbox.riding import Rides, Riding
@@ -64,6 +64,7 @@ class Inbox:
             store, understander, channels, staff, clock, self._beside,
             riding=Riding(rides, channels, clock), sleep=sleep, monotonic=monotonic,
         )  # fmt: skip
+        self._doubts: dict[tuple[str, str], int | None] = {}  # answers that may have arrived: their notes
         self._last: dict[Address, asyncio.Task[None]] = {}
         self._typing_after_seconds = typing_after_seconds
         self._watch: asyncio.Task[None] | None = None
@@ -84,23 +85,35 @@ class Inbox:
         """
         await asyncio.to_thread(self._store.record_noted, self._clock())
         if self._notes:
+            begun = await asyncio.to_thread(self._store.begun_events)
             self._notes.clear()
-        return await self._claim(restarted=True)
+            self._doubts = {event: self._notes.begin(*event) for event in begun}
+        claimed = await self._claim(restarted=True)
+        for event in self._doubts.keys() - {name(event) for event in claimed}:
+            self._settled(event)
+        return len(claimed)
 
     async def beat(self) -> int:
         """Keep our leases, and take over what nobody has in hand; how many events that was. Raises StoreError."""
         await self._leases.renew()
-        return await self._claim(restarted=False)
+        return len(await self._claim(restarted=False))
 
-    async def _claim(self, *, restarted: bool) -> int:
-        count = 0
+    async def _claim(self, *, restarted: bool) -> list[Incoming]:
+        events: list[Incoming] = []
         while claimed := await self._leases.claim(restarted=restarted):
-            for item in claimed:
+            # Those in doubt first: their platform can tell for a while only whether the answer arrived.
+            for item in sorted(claimed, key=lambda item: name(item.event) not in self._doubts):
                 self._leases.take(item.event)
                 self._queue(item.event, item.repeated)
-            count += len(claimed)
+                events.append(item.event)
             restarted = False  # what stands under our name now is in our hands
-        return count
+        return events
+
+    def _settled(self, event: tuple[str, str]) -> None:
+        """What was in doubt was done all the same."""
+        note = self._doubts.pop(event)
+        if self._notes and note is not None:
+            self._notes.remove(note)
 
     def start(self) -> None:
         """Beat until `stop`."""
@@ -159,7 +172,7 @@ class Inbox:
             self._leases.put_down(event)
             log.warning("event_is_anothers", event_id=event.event_id)
             return
-        turn = Turn()  # held until nobody can doubt that the answer was given
+        turn = self._turn(event)  # held until nobody can doubt that the answer was given
         try:
             done = await self._answer(event, repeated, turn)
             await self._record(event, done, turn)
@@ -171,9 +184,20 @@ class Inbox:
             ms=round((time.perf_counter() - started) * 1000, 1),
         )  # fmt: skip
 
+    def _turn(self, event: Incoming) -> Turn:
+        notes = self._notes
+        if notes is None:
+            return Turn()
+
+        def note() -> int | None:
+            noted = self._doubts.pop(name(event), None)
+            return notes.begin(*name(event)) if noted is None else noted
+
+        return Turn(note, doubted=name(event) in self._doubts)
+
     async def _record(self, event: Incoming, done: Done, turn: Turn) -> None:
         """Noted at once, in the database with the next page."""
-        note = self._notes.add(done.channel, done.event_id) if self._notes else None
+        note = self._notes.add(done.channel, done.event_id, turn.note) if self._notes else None
         if note is not None:
             turn.end()
         try:  # waits while the database is away: if we die meanwhile, the note tells, or the event is handled again

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from bot.core.values import Address, Incoming
 from bot.store.database import Database
-from bot.store.notes import Notes, read_notes
+from bot.store.notes import Notes, read_begun, read_notes
 from bot.store.said import Said
 from bot.store.schema import events, to_micros
 
@@ -131,6 +131,10 @@ class Events(Database):
         """What a process noted as answered and could not record any more is done."""
         with self.write() as db:
             self._record_noted(db, now)
+
+    def begun_events(self) -> set[tuple[str, str]]:
+        """(channel, event id) of those to which a process noted that an answer is under way: where it died, it may have arrived."""
+        return set(read_begun(self._notes_folder)) if self._notes_folder else set()
 
     def _record_noted(self, db: Connection, now: dt.datetime) -> None:
         for channel, event_id in read_notes(self._notes_folder) if self._notes_folder else ():

@@ -1,9 +1,9 @@
 """Notes of the events that were answered, for the moments until the database has it on record.
 
 A note is a write to a file that nobody waits for. What it holds outlives the process, though not the machine's power: so after
-a kill no answer is in doubt but the one that was under way, while what is done goes into the database many at a time. A note
-is made after the platform took the answer, so it is true whenever it is read. It holds a channel's name and the platform's id
-of the event, nothing about a person.
+a kill no answer is in doubt but those that were under way, while what is done goes into the database many at a time. A note
+that an answer has begun is made before its first word, and becomes one that it was given after the platform took it, so each is
+true whenever it is read. It holds a channel's name and the platform's id of the event, nothing about a person.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 
 SLOT = 192  # bytes a note
 KEPT_SECONDS = 7 * 86_400.0
+_BEGUN = "?"
 _MOST = 4096  # notes a file; what finds no room is recorded before the next answer begins
 
 
@@ -32,12 +33,20 @@ class Notes:
         self._free: list[int] = []
         self._next = os.fstat(self._file).st_size // SLOT + 1  # an earlier process's notes stay until `clear`
 
-    def add(self, channel: str, event_id: str) -> int | None:
-        """Note that the event was answered; the number of the note, or None when it could not be written."""
-        line = f"{channel}\n{event_id}\n".encode("utf-8", "replace")
+    def begin(self, channel: str, event_id: str) -> int | None:
+        """Note that an answer to the event is under way; the number of the note, or None when it could not be written."""
+        return self._put(f"{channel}\n{event_id}\n{_BEGUN}", None)
+
+    def add(self, channel: str, event_id: str, begun: int | None = None) -> int | None:
+        """Note that the event was answered, in the place of the note that it was `begun`; the same result."""
+        return self._put(f"{channel}\n{event_id}\n", begun)
+
+    def _put(self, text: str, number: int | None) -> int | None:
+        line = text.encode("utf-8", "replace")
         if len(line) > SLOT:
             return None
-        number = self._free.pop() if self._free else self._next
+        if number is None:
+            number = self._free.pop() if self._free else self._next
         if number >= _MOST:
             return None
         if not self._write(number, line.ljust(SLOT, b"\0")):
@@ -79,11 +88,21 @@ def _sweep(folder: Path, keep: str) -> None:
 
 
 def read_notes(folder: Path) -> Iterator[tuple[str, str]]:
-    """(channel, event id) of every note that any process has left or is keeping."""
+    """(channel, event id) of each event that any process has noted as answered."""
+    return ((channel, event_id) for channel, event_id, mark in _read(folder) if mark == "")
+
+
+def read_begun(folder: Path) -> Iterator[tuple[str, str]]:
+    """(channel, event id) of each event to which an answer was under way."""
+    return ((channel, event_id) for channel, event_id, mark in _read(folder) if mark == _BEGUN)
+
+
+def _read(folder: Path) -> Iterator[tuple[str, str, str]]:
     for path in sorted(folder.glob("*.notes")):
         with contextlib.suppress(OSError):
             content = path.read_bytes()
             for start in range(0, len(content), SLOT):
-                parts = content[start : start + SLOT].rstrip(b"\0").split(b"\n")
-                if len(parts) == 3 and parts[2] == b"":
-                    yield parts[0].decode("utf-8", "replace"), parts[1].decode("utf-8", "replace")
+                line = content[start : start + SLOT].rstrip(b"\0").decode("utf-8", "replace")
+                if line.count("\n") == 2:
+                    channel, event_id, mark = line.split("\n")
+                    yield channel, event_id, mark

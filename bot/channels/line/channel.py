@@ -19,7 +19,14 @@ from dataclasses import replace
 
 from bot import logs
 from bot.channels.line.client import Json, LineApi, Quota
-from bot.channels.line.events import GroupJoined, OddEventError, fresh_token, read_events
+from bot.channels.line.events import (
+    FRESH_SECONDS,
+    YOUNG_SECONDS,
+    GroupJoined,
+    OddEventError,
+    fresh_token,
+    read_events,
+)
 from bot.channels.line.menu import MenuTexts, language_of, set_up_rich_menus
 from bot.channels.line.messages import MESSAGES_A_CALL, picture, render
 from bot.channels.persist import Sleep
@@ -107,6 +114,11 @@ class LineChannel:
             reply_handle = None
         await self.send(address, message, reply_handle=reply_handle, retry_key=retry_key, repeated=repeated)
         return False
+
+    def will_know(self, reply_handle: str | None, *, doubted: bool = False) -> bool:
+        """See KnowsReplies: a fresh token works once, and is refused to who used it before."""
+        seconds = FRESH_SECONDS if doubted else YOUNG_SECONDS
+        return fresh_token(reply_handle, self._clock(), seconds) is not None
 
     async def typing(self, address: Address) -> None:
         with contextlib.suppress(SendFailed):

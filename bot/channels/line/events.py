@@ -12,6 +12,7 @@ from bot.channels.splitting import printable
 from bot.core.values import Address, Incoming, Kind
 
 FRESH_SECONDS = 50  # LINE promises a minute for a reply; ten seconds are for the way
+YOUNG_SECONDS = 20  # of a token that is still fresh when a process that is killed now has been started again
 DATE_DATA = "date"  # what our date picker's postback carries; the chosen day comes beside it
 _KINDS: dict[str, Kind] = {"text": "text", "image": "photo", "audio": "voice", "sticker": "sticker"}
 _START = re.compile(r"\s*start\s+([A-Za-z0-9_-]{16,64})\s*", re.IGNORECASE)  # typed by our enrolment links
@@ -54,13 +55,13 @@ def read_events(body: Any, now: dt.datetime) -> tuple[list[Incoming | GroupJoine
     return read, odd
 
 
-def fresh_token(handle: str | None, now: dt.datetime) -> str | None:
-    """The reply token in an event's handle, while LINE still takes it."""
+def fresh_token(handle: str | None, now: dt.datetime, seconds: float = FRESH_SECONDS) -> str | None:
+    """The reply token in an event's handle, for so long after the event: while LINE still takes it."""
     at, _, token = (handle or "").partition(":")
     if not token or not at.isdigit():
         return None
     age = now.timestamp() - int(at) / 1000
-    return token if age < FRESH_SECONDS else None
+    return token if age < seconds else None
 
 
 def _event(event: Any, now: dt.datetime) -> Parsed:
