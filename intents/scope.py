@@ -36,6 +36,12 @@ _BY_THE_WAY = (
 )
 _PART = re.compile(rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})", re.I)
 PARTS = 8  # of a message that are looked at one by one
+_AND_ASKS = re.compile(
+    r",?\s+(?:and|or)\s+(?=(?:can|could|may|should|is|are|will|do|does|when|what|how|where|why)\b)", re.I
+)
+# Also where the question mark is left out.
+_ASKS = re.compile(r"(?:[?？]|か|(?:나요|까요|가요|지요|죠|니까)|[吗嗎呢么])[\s.。~!ㅠㅜ…]*$")
+QUESTIONS = 3  # of a message that are answered one by one
 
 
 def parts(text: str) -> list[str]:
@@ -45,6 +51,13 @@ def parts(text: str) -> list[str]:
     """
     found = [part for piece in _PART.split(text) if (part := piece.strip())]
     return found[-PARTS:] if len(found) > 1 else []
+
+
+def questions(text: str) -> list[str]:
+    """What raw `text` asks, where it asks several things or says other things too: at most QUESTIONS, the last ones."""
+    said = parts(text)
+    asked = [question for part in said or [text] if _ASKS.search(part) for question in _AND_ASKS.split(part)]
+    return asked[-QUESTIONS:] if said or len(asked) > 1 else []
 
 
 def denied(text: str) -> list[tuple[int, int]]:

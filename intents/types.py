@@ -25,7 +25,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """The meaning of one text. `matches` has at most 5 entries, best first, also when the outcome is danger."""
+    """The meaning of one text. `matches` has at most 5 entries, best first, also when the outcome is danger; `also` those that a
+    question in it asks for by itself, beside the best."""
 
     text: str
     language: str  # the language to answer in
@@ -37,3 +38,4 @@ class Understanding:
     service: Service | None = None
     traditional: bool = False  # Chinese written in Traditional characters
     why: tuple[str, ...] = ()  # how it was decided, for staff
+    also: tuple[Match, ...] = ()

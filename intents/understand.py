@@ -5,7 +5,7 @@ when not, and an honest "I do not know" when nothing fits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -27,6 +27,7 @@ Message = tuple[str, str | None]  # text, its writer's own language where that i
 
 ANSWER = 0.6  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
+ASKED = 0.7  # confidence from which one question of several is heard by itself
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5
@@ -80,10 +81,16 @@ class Understander:
         found = self.matcher.evidence(texts)
         verdicts = self._triage(texts, found)
         typed = [text for text, _ in messages]
-        return [self._meaning(*one) for one in zip(typed, texts, found, verdicts, strict=True)]
+        asked = self._asked(texts, verdicts)
+        return [self._meaning(*one) for one in zip(typed, texts, found, verdicts, asked, strict=True)]
 
     def _meaning(
-        self, typed: str, normalised: Normalised, evidence: Evidence, verdict: triage.Verdict
+        self,
+        typed: str,
+        normalised: Normalised,
+        evidence: Evidence,
+        verdict: triage.Verdict,
+        asked: Sequence[Match],
     ) -> Understanding:
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
@@ -102,7 +109,9 @@ class Understander:
                 traditional=normalised.traditional,
                 why=verdict.why,
             )
-        return self._routine(normalised, evidence, matches, verdict)
+        meaning = self._routine(normalised, evidence, matches, verdict)
+        also = tuple(match for match in asked if match.id != matches[0].id) if matches else ()
+        return replace(meaning, also=also) if also else meaning
 
     def _triage(self, texts: Sequence[Normalised], found: Sequence[Evidence]) -> list[triage.Verdict]:
         lexicon = self.brain.lexicon
@@ -120,6 +129,31 @@ class Understander:
         for (number, part), signs in zip(parts, self.matcher.signs([part for _, part in parts]), strict=True):
             verdicts[number] = verdicts[number].beside(triage.judge_part(part, signs, lexicon))
         return verdicts
+
+    def _asked(
+        self, texts: Sequence[Normalised], verdicts: Sequence[triage.Verdict]
+    ) -> list[tuple[Match, ...]]:
+        """What the questions of each message ask about, each by itself: "Can I drink? And when can I fly?"."""
+        asked = [
+            (number, text.part(question))
+            for number, text in enumerate(texts)
+            if not verdicts[number].sign
+            for question in scope.questions(text.raw)
+        ]
+        if not asked:
+            return [()] * len(texts)
+        found: list[dict[str, Match]] = [{} for _ in texts]
+        for (number, _), evidence in zip(
+            asked, self.matcher.evidence([question for _, question in asked]), strict=True
+        ):
+            if evidence.topics and self._confidence(evidence) >= ASKED:
+                id, share = evidence.topics[0]
+                found[number].setdefault(id, Match(id, round(share, 4), evidence.phrase))
+        return [tuple(matches.values()) for matches in found]
+
+    def _confidence(self, evidence: Evidence) -> float:
+        confidence = self.brain.confidence.of(evidence.measures())
+        return max(confidence, evidence.nearest) if evidence.nearest >= VERBATIM else confidence
 
     def _normalise(self, text: str, hint: str | None) -> Normalised:
         if text.isascii() and not self._looks_english(text):
@@ -139,9 +173,7 @@ class Understander:
     def _routine(
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], verdict: triage.Verdict
     ) -> Understanding:
-        confidence = self.brain.confidence.of(evidence.measures())
-        if evidence.nearest >= VERBATIM:
-            confidence = max(confidence, evidence.nearest)
+        confidence = self._confidence(evidence)
         why = (
             *verdict.why,
             f"confidence {confidence:.2f}",

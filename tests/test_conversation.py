@@ -156,6 +156,35 @@ def test_answer_names_its_source_and_offers_related_questions(faq: Faq) -> None:
     assert actions(decision) == [f"entry:{id}" for id in faq.entries["swelling"].see_also]
 
 
+def test_what_was_asked_beside_it_stands_below_the_answer(faq: Faq) -> None:
+    asked = meaning("answer", matches=(Match("swelling", 0.9),), also=(Match("alcohol", 0.8),))
+
+    decision = say(faq, understood=asked)
+
+    assert decision.entry == "swelling"
+    assert faq.message("also_asked", "en") in decision.replies[0].text
+    assert actions(decision) == ["entry:alcohol"]
+
+
+def test_what_was_asked_beside_it_is_among_the_choices(faq: Faq) -> None:
+    asked = meaning(
+        "choices",
+        matches=(Match("swelling", 0.4), Match("cost", 0.2), Match("smile_pain_duration", 0.1)),
+        also=(Match("alcohol", 0.8),),
+    )
+
+    assert actions(say(faq, understood=asked))[:3] == ["entry:swelling", "entry:alcohol", "entry:cost"]
+
+
+def test_was_it_helpful_stands_above_what_else_was_asked(faq: Faq) -> None:
+    asked = meaning("answer", matches=(Match("swelling", 0.9),), also=(Match("alcohol", 0.8),))
+
+    text = say(faq, understood=asked, ask_helpful=True).replies[0].text
+
+    assert text.endswith(faq.message("also_asked", "en"))
+    assert faq.message("helpful_ask", "en") in text
+
+
 def test_what_holds_on_the_recovery_day_comes_first_and_raises_the_urgency(faq: Faq) -> None:
     late = replace(CONSENTED, procedure_date=dt.date(2026, 11, 11))
 

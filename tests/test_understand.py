@@ -130,6 +130,46 @@ def test_any_text_is_understood(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Can I drink tonight and when can I fly?", {"alcohol", "flying_travel"}),
+        ("How long does the swelling last? And can I go to the gym on Saturday?", {"swelling", "exercise"}),
+        ("今夜お酒飲んでもいいですか？あと、お風呂はいつから入れますか？", {"alcohol", "bath_sauna"}),
+        ("腫れはいつ引きますか。それと、化粧はいつからできますか。", {"swelling", "makeup"}),
+        ("술 마셔도 되나요? 그리고 사우나는 언제부터 가능해요?", {"alcohol", "bath_sauna"}),
+        ("운동 언제부터 가능한가요 그리고 비행기 타도 될까요", {"exercise", "flying_travel"}),
+        ("肿多久会消？可以化妆吗？", {"swelling", "makeup"}),
+        ("幾時可以做運動？可唔可以飲酒？", {"exercise", "alcohol"}),
+    ],
+)
+def test_each_of_two_questions_is_heard(understander: Understander, text: str, asked: set[str]) -> None:
+    meaning = understander.understand(text)
+
+    assert meaning.outcome in ("answer", "choices")
+    assert {meaning.matches[0].id, *(match.id for match in meaning.also)} == asked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "When can I drink again?",
+        "I had my threads on Monday. I feel fine. When can I drink again?",
+        "火曜に受けました。腫れは引きました。お酒はいつから飲めますか？",
+    ],
+)
+def test_what_is_only_told_is_not_taken_for_a_question(understander: Understander, text: str) -> None:
+    meaning = understander.understand(text)
+
+    assert (meaning.matches[0].id, meaning.also) == ("alcohol", ())
+
+
+def test_danger_beside_two_questions_is_all_that_counts(understander: Understander) -> None:
+    meaning = understander.understand("Can I drink tonight? And when can I fly? I can't breathe properly.")
+
+    assert (meaning.outcome, meaning.also) == ("danger", ())
+
+
+@pytest.mark.parametrize(
     ("text", "language"),
     [
         ("why does it hurt when I smile", "en"),

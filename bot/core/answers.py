@@ -1,5 +1,7 @@
 """An entry of the FAQ as the message a patient reads."""
 
+from collections.abc import Sequence
+
 from bot.core.actions import button
 from bot.core.effects import CountFeedback, Decision
 from bot.core.values import Button, Message
@@ -18,14 +20,15 @@ def urgency_on(entry: Entry, day: int | None) -> Urgency:
     return max(entry.urgency, window.urgency if window else "routine", key=URGENCIES.index)
 
 
-def answer(entry: Entry, words: Wording, day: int | None) -> Message:
-    """What holds today first, then the answer, then where it comes from; related questions as buttons."""
+def answer(entry: Entry, words: Wording, day: int | None, also: Sequence[Match] = ()) -> Message:
+    """What holds today first, then the answer, then where it comes from; as buttons what was asked `also`, or what is related."""
     window = entry.window(day)
     parts = [words.text(window.text)] if window else []
     parts += [words.text(entry.answer), source_line(entry, words)]
-    buttons = [entry_button(words, words.faq.entries[id]) for id in entry.see_also[:RELATED]]
+    further = [match.id for match in also][:RELATED] or entry.see_also[:RELATED]
+    buttons = [entry_button(words, words.faq.entries[id]) for id in further]
     if buttons:
-        parts.append(words("related"))
+        parts.append(words("also_asked" if also else "related"))
     linked = any(words.faq.file.sources[id].doi or words.faq.file.sources[id].url for id in entry.sources)
     if linked and len(entry.id) <= LONGEST_ID:
         buttons.append(button(words, "btn_source", f"source:{entry.id}"))
@@ -56,9 +59,9 @@ def ask_helpful(message: Message, entry: Entry, words: Wording) -> Message:
         button(words, "btn_helpful", f"good:{entry.id}"),
         button(words, "btn_not_helpful", f"bad:{entry.id}"),
     )
-    related = words("related")
-    above = message.text.removesuffix(related).rstrip()
-    below = [related] if message.text.endswith(related) else []
+    headings = words("related"), words("also_asked")
+    below = [heading for heading in headings if message.text.endswith(heading)]
+    above = message.text.removesuffix("".join(below)).rstrip()
     text = "\n\n".join([above, words("helpful_ask"), *below])
     return Message(text, (*message.buttons, *buttons), message.picker)
 
@@ -72,9 +75,10 @@ def thank(helpful: bool, entry_id: str, words: Wording) -> Decision:
     return Decision((Message(words("helpful_sorry"), (person,)),), effects, "not_helpful")
 
 
-def choices(matches: tuple[Match, ...], words: Wording) -> Message:
+def choices(matches: tuple[Match, ...], words: Wording, also: Sequence[Match] = ()) -> Message:
     """Not sure: up to three topics in the patient's words, the urgent signs, and the way to a person."""
-    entries = [words.faq.entries[match.id] for match in matches[:CHOICES]]
+    ids = list(dict.fromkeys(match.id for match in (*matches[:1], *also, *matches)))
+    entries = [words.faq.entries[id] for id in ids[:CHOICES]]
     buttons = [entry_button(words, entry) for entry in entries]
     buttons += [button(words, "btn_none", "none"), button(words, "btn_person", "person")]
     return Message(f"{words('choices')}\n\n{words('urgent_signs')}", tuple(buttons))

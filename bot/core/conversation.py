@@ -147,9 +147,9 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
         return _service(meaning.service, words, context, event)
     match meaning.outcome:
         case "answer":
-            return _answer(meaning.matches[0].id, words, context, meaning.matches[0].score)
+            return _answer(meaning.matches[0].id, words, context, meaning)
         case "choices":
-            message = answers.choices(meaning.matches, words)
+            message = answers.choices(meaning.matches, words, meaning.also)
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
@@ -210,16 +210,19 @@ def _command(text: str) -> str | None:
     return wanted[1:] if wanted.startswith("/") and wanted[1:] in MENU else None
 
 
-def _answer(entry_id: str, words: Wording, context: Context, score: float | None = None) -> Decision:
+def _answer(
+    entry_id: str, words: Wording, context: Context, meaning: Understanding | None = None
+) -> Decision:
     entry = words.faq.entries.get(entry_id)
     if entry is None:  # a button older than the FAQ
         return Decision((answers.unknown(words),), (), "unknown")
     day = _day(words, context)
-    message = answers.answer(entry, words, day)
+    message = answers.answer(entry, words, day, meaning.also if meaning else ())
     if entry.id in visits.ENTRIES:
         message = replace(message, buttons=(button(words, "btn_book", "book"), *message.buttons))
     elif context.ask_helpful and answers.urgency_on(entry, day) == "routine":
         message = answers.ask_helpful(message, entry, words)
+    score = meaning.matches[0].score if meaning else None
     return Decision((message,), (), "answer", entry=entry.id, score=score)
 
 
