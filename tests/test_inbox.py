@@ -622,6 +622,36 @@ async def test_danger_waits_for_no_turn(scene: Scene) -> None:
     await scene.inbox.drain()
 
 
+# --- a question left open
+
+
+async def test_consent_may_be_typed_after_another_question(scene: Scene) -> None:
+    await scene.press("date:2026-11-20")
+    await scene.say("swollen")
+    await scene.say(scene.faq.message("btn_agree", "en"))
+
+    patient = scene.real.patient(ANNA)
+    assert patient is not None
+    assert patient.procedure_date == dt.date(2026, 11, 20)
+
+
+@pytest.mark.parametrize("between", ["consent:no", "delete:yes"])
+async def test_what_was_declined_or_deleted_is_open_no_more(scene: Scene, between: str) -> None:
+    await scene.press("date:2026-11-20")
+    await scene.press(between)
+    await scene.say(scene.faq.message("btn_agree", "en"))
+
+    assert scene.real.patient(ANNA) is None
+
+
+async def test_a_plain_yes_agrees_to_the_last_question_only(scene: Scene) -> None:
+    await scene.press("date:2026-11-20")
+    await scene.say("swollen")
+    await scene.say("yes")
+
+    assert scene.real.patient(ANNA) is None
+
+
 # --- pictures and menus
 
 

@@ -33,6 +33,16 @@ def agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
     return "consent:no" if meant is False and split(asked)[0] == "consent" else None
 
 
+def consent_asked(buttons: tuple[Button, ...]) -> Button | None:
+    """The button that agrees, where a reply asks whether data may be kept."""
+    return buttons[0] if buttons and split(buttons[0].action)[0] == "consent" else None
+
+
+def left_open(text: str, question: Button | None) -> str | None:
+    """What the name of the button that agrees means, typed when something else was spoken of since: on LINE it is gone by then."""
+    return question.action if question and text.strip().casefold() == question.label.casefold() else None
+
+
 def split(action: str) -> tuple[str, str]:
     """`date:2026-11-20` -> (`date`, `2026-11-20`)."""
     verb, _, argument = action.partition(":")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
-from bot.core.actions import MENU, OFFERED, agreed, button, say, split
+from bot.core.actions import MENU, OFFERED, agreed, button, left_open, say, split
 from bot.core.dates import DateReading, read_date
 from bot.core.effects import (
     Decision,
@@ -71,7 +71,7 @@ def _beside_a_person(event: Incoming, words: Wording, context: Context) -> Decis
 
 def _linked(event: Incoming, words: Wording, context: Context) -> Decision | None:
     """What a link of the clinic, or a code from the patient's other chat, leads to."""
-    typed = typed_label(event.text, context.last_buttons)
+    typed = _typed(event, context)
     if context.invitation:
         return enrol.follow(event, typed, words, context, context.invitation)
     if context.code:
@@ -133,7 +133,7 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
 
 
 def _text(event: Incoming, meaning: Understanding, words: Wording, context: Context) -> Decision:
-    typed = typed_label(event.text, context.last_buttons) or _named(event.text, words)
+    typed = _typed(event, context) or _named(event.text, words)
     if typed:
         return _action(typed, words, context, event)
     if context.asking_wishes and visits.are_wishes(meaning):
@@ -187,6 +187,10 @@ def _only_a_date(text: str, words: Wording, context: Context) -> bool:
 
 def _asked_for_a_date(context: Context) -> bool:
     return any(offered.action.startswith("date:") for offered in context.last_buttons)
+
+
+def _typed(event: Incoming, context: Context) -> str | None:
+    return typed_label(event.text, context.last_buttons) or left_open(event.text, context.consent_open)
 
 
 def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:

@@ -189,6 +189,7 @@ class Context:
     sent: int = 0
     platform: str = ""  # the channel's name as patients know it
     last_buttons: tuple[Button, ...] = ()  # what the last message offered, so that a typed label works too
+    consent_open: Button | None = None  # agrees to what was asked before, and not answered
     last_entry: str | None = None  # what was answered last, for "where does this come from?"
     staff_reachable: bool = False
     taken_over: bool = False  # a person of the clinic is talking: the bot speaks of danger and of the patient's own data only

@@ -248,7 +248,7 @@ class Conversing:
             if unsaid:
                 await self._calling.unsaid_told(event.address)
         if decision.replies:
-            session.last_buttons, session.spoke_at = decision.replies[-1].buttons, self._clock()
+            session.spoke(decision, self._clock())
         return []
 
     async def _slow_down(self, event: Incoming, session: Session, answering: Answering, done: Done) -> Done:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from bot.channels.port import Channel
 from bot.core import checkins, enrol, pairing, procedures
+from bot.core.actions import left_open
 from bot.core.conversation import typed_label
 from bot.core.values import (
     Asked,
@@ -102,7 +103,9 @@ class Knowing:
         if patient and event.kind != "left":
             store.came_back(address)
         situation = self._staff.situation(address)
-        typed = typed_label(event.text, _offered(question.session, situation))
+        session = question.session
+        typed = typed_label(event.text, _offered(session, situation))
+        typed = typed or left_open(event.text, _open(session, situation))
         payload, code = enrol.asked_for(event, typed), pairing.typed_code(event, typed)
         return Known(
             patient,
@@ -127,8 +130,17 @@ class Knowing:
 
 def _offered(session: Session, situation: Situation) -> tuple[Button, ...]:
     """The buttons of the bot's last words; none once a person has written since: "yes" is said to them."""
+    return () if _spoke_last(session, situation) else session.last_buttons
+
+
+def _open(session: Session, situation: Situation) -> Button | None:
+    return None if _spoke_last(session, situation) else session.consent_open
+
+
+def _spoke_last(session: Session, situation: Situation) -> bool:
+    """Whether a person of the clinic has written since the bot did."""
     spoke_at, staff_at = session.spoke_at, situation.staff_at
-    return () if staff_at and (spoke_at is None or spoke_at < staff_at) else session.last_buttons
+    return staff_at is not None and (spoke_at is None or spoke_at < staff_at)
 
 
 def context_of(
@@ -143,6 +155,7 @@ def context_of(
         sent=known.sent,
         platform=channel.platform,
         last_buttons=_offered(session, known.situation),
+        consent_open=_open(session, known.situation),
         last_entry=session.last_entry,
         staff_reachable=staff_reachable,
         taken_over=known.situation.taken_over,

@@ -5,6 +5,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bot.core.actions import consent_asked
+from bot.core.effects import Decision
 from bot.core.values import Address, Button, Incoming, Line, Patient
 
 SESSIONS = 20_000
@@ -12,6 +14,14 @@ FLOOD_MESSAGES = 20  # answered within FLOOD_SECONDS; a person types slower, a s
 FLOOD_SECONDS = 30.0
 TALK = 12  # lines of a conversation remembered, for the person who takes over
 PICTURES = 3  # of late, for the person who takes over; where they are to be had, not what they show
+CLOSES = (
+    "consent",
+    "consent_declined",
+    "link_ok",
+    "pair_done",
+    "date",
+    "delete",
+)  # outcomes after which no consent is open
 HELPFUL_EVERY = 4  # answers, of which the first is asked about
 
 
@@ -21,6 +31,7 @@ class Session:
 
     patient: Patient
     last_buttons: tuple[Button, ...] = ()
+    consent_open: Button | None = None  # agrees to what was asked, and not answered so far
     last_entry: str | None = None
     spoke_at: dt.datetime | None = None  # when the bot last answered here
     talk: deque[Line] = field(default_factory=lambda: deque(maxlen=TALK))
@@ -33,7 +44,15 @@ class Session:
         """What was said is gone, here too: nobody of the clinic is shown it later."""
         self.talk.clear()
         self.pictures.clear()
-        self.last_entry = None
+        self.last_entry = self.consent_open = None
+
+    def spoke(self, decision: Decision, now: dt.datetime) -> None:
+        """`decision` was said at `now`."""
+        self.last_buttons, self.spoke_at = decision.replies[-1].buttons, now
+        if asked := consent_asked(self.last_buttons):
+            self.consent_open = asked
+        elif decision.outcome in CLOSES:
+            self.consent_open = None
 
     def flooding(self, now: float) -> bool:
         """Count a message at `now` (seconds of a clock that never jumps); whether there are too many of them."""
