@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
-from bot.core.actions import MENU, OFFERED, agreed, button, left_open, say, split
+from bot.core.actions import MENU, OFFERED, agreed, button, consent_asked, left_open, say, split
 from bot.core.dates import DateReading, read_date
 from bot.core.effects import (
     Decision,
@@ -153,10 +153,10 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
-            if meaning.small_talk == "ok" and (asked := procedure_date.asked_to_keep(context)):
-                return procedure_date.given(
-                    asked, event.text, words, context
-                )  # neither yes nor no: asked again
+            if meaning.small_talk == "ok" and consent_asked(
+                context.last_buttons
+            ):  # neither yes nor no: asked again
+                return say(words.on_data("consent_ask"), *context.last_buttons, outcome="consent_ask")
             return _small_talk(meaning.small_talk or "hello", words)
         case _:
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from bot.core import journey, procedures
-from bot.core.actions import button, say, split
+from bot.core.actions import button, say
 from bot.core.dates import FUTURE_DAYS, PAST_DAYS, DateReading
 from bot.core.effects import Decision, Effect, GiveConsent, SetLanguage, SetProcedureDate
 from bot.core.recovery import local_date
@@ -85,15 +85,6 @@ def _date_saved(date: dt.date, days: int, words: Wording) -> Message:
     if days < 0:
         return Message(words("date_saved_future", date=words.date(date)), (reminders,))
     return Message(words("date_saved", date=words.date(date), day=days), (reminders,))
-
-
-def asked_to_keep(context: Context) -> DateReading | None:
-    """The date of which the last reply asked whether it may be kept. A link or a code that asks the same is no date."""
-    verb, date = split(context.last_buttons[0].action) if context.last_buttons else ("", "")
-    try:
-        return DateReading("found", (dt.date.fromisoformat(date),)) if verb == "consent" else None
-    except ValueError:
-        return None
 
 
 def consented(argument: str, words: Wording, context: Context) -> Decision:
