@@ -20,6 +20,7 @@ from bot.core.effects import (
     Unreachable,
 )
 from bot.core.values import Address, Button, Context, Incoming, Patient, Upcoming
+from bot.core.wording import Wording
 from intents.faq import Faq
 from intents.types import Match, Understanding
 from tests.helpers import NOW
@@ -541,3 +542,9 @@ def test_an_answers_button_tells_where_it_comes_from_whatever_was_said_since(faq
     assert "source:side_effect_rates" in actions(answer)
     assert "https://" in press(faq, "source:side_effect_rates", last_entry="alcohol").replies[0].text
     assert "source:swelling" not in actions(press(faq, "entry:swelling"))  # its sources have no address
+
+
+def test_traditional_words_are_those_of_taiwan(faq: Faq) -> None:
+    words = Wording(faq, "zh", True, "LINE")
+
+    assert words.text({"zh": "写“我”，可能引起炎症；洗面奶和激光"}) == "寫「我」，可能引起發炎；洗面乳和雷射"

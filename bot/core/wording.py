@@ -99,7 +99,14 @@ def _converter() -> Any:
     return opencc.OpenCC("s2twp")
 
 
+# What OpenCC's table of Taiwan's words leaves as it is.
+_QUOTES = str.maketrans("“”‘’", "「」『』")
+_WORDS = {"炎症": "發炎", "洗面奶": "洗面乳", "洗髮水": "洗髮精"}
+
+
 def to_traditional(text: str) -> str:
-    """Simplified -> Traditional with Taiwan's wording."""
-    converted: str = _converter().convert(text)
+    """Simplified -> Traditional with Taiwan's wording and quotation marks."""
+    converted: str = _converter().convert(text).translate(_QUOTES)
+    for mainland, taiwan in _WORDS.items():
+        converted = converted.replace(mainland, taiwan)
     return converted
