@@ -193,8 +193,24 @@ def test_what_holds_on_the_recovery_day_comes_first_and_raises_the_urgency(faq: 
 
     window = faq.entries["swelling"].window(12)
     assert window
-    assert decision.replies[0].text.startswith(faq.say(window.text, "en"))
+    today, general = (
+        f"You are on day 12. {faq.say(window.text, 'en')}",
+        faq.say(faq.entries["swelling"].answer, "en"),
+    )
+    assert decision.replies[0].text.startswith(f"{today}\n\nIn general:\n{general}")
     assert actions(decision)[0] == "person"
+
+
+def test_what_holds_for_ever_counts_no_days(faq: Faq) -> None:
+    long_ago = replace(CONSENTED, procedure_date=dt.date(2026, 6, 1))
+
+    text = (
+        say(faq, "swelling?", meaning("answer", matches=(Match("swelling", 0.9),)), long_ago).replies[0].text
+    )
+
+    window = faq.entries["swelling"].window(175)
+    assert window
+    assert text.startswith(faq.say(window.text, "en"))
 
 
 def test_before_the_procedure_no_window_holds(faq: Faq) -> None:

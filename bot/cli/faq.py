@@ -132,5 +132,7 @@ def faq_try(text: str, faq: FaqOption = None, lang: Annotated[str | None, typer.
     )
     for match in meaning.matches:
         out.print(f"  {match.score:.3f}  {match.id}  {match.phrase}", markup=False)
+    for match in meaning.also:
+        out.print(f"  asked too: {match.id}  {match.phrase}", markup=False)
     for reason in meaning.why:
         out.print(f"  - {reason}", markup=False)

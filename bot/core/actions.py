@@ -27,10 +27,14 @@ def agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
 
     An erasure is no such question: it wants its own words.
     """
-    asked, meant = buttons[0].action if buttons else "", read_agreement(text)
-    if meant and (asked == OFFERED or split(asked)[0] == "consent"):
+    asked = buttons[0].action if buttons else ""
+    is_consent = split(asked)[0] == "consent"
+    if asked != OFFERED and not is_consent:
+        return None
+    meant = read_agreement(text)
+    if meant:
         return asked
-    return "consent:no" if meant is False and split(asked)[0] == "consent" else None
+    return "consent:no" if meant is False and is_consent else None
 
 
 def consent_asked(buttons: tuple[Button, ...]) -> Button | None:

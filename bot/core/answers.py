@@ -12,6 +12,7 @@ from intents.types import Match
 LONGEST_ID = 41  # of an entry whose sources a button asks for: `source:` and this make an action of 48
 RELATED = 3
 CHOICES = 3
+DAYS_COUNTED = 90  # of recovery; nobody counts further
 
 
 def urgency_on(entry: Entry, day: int | None) -> Urgency:
@@ -22,9 +23,7 @@ def urgency_on(entry: Entry, day: int | None) -> Urgency:
 
 def answer(entry: Entry, words: Wording, day: int | None, also: Sequence[Match] = ()) -> Message:
     """What holds today first, then the answer, then where it comes from; as buttons what was asked `also`, or what is related."""
-    window = entry.window(day)
-    parts = [words.text(window.text)] if window else []
-    parts += [words.text(entry.answer), source_line(entry, words)]
+    parts = [*_told(entry, words, day), source_line(entry, words)]
     further = [match.id for match in also][:RELATED] or entry.see_also[:RELATED]
     buttons = [entry_button(words, words.faq.entries[id]) for id in further]
     if buttons:
@@ -35,6 +34,17 @@ def answer(entry: Entry, words: Wording, day: int | None, also: Sequence[Match] 
     if urgency_on(entry, day) != "routine" or entry.group == "clinic":
         buttons.insert(0, button(words, "btn_person", "person"))
     return Message("\n\n".join(parts), tuple(buttons))
+
+
+def _told(entry: Entry, words: Wording, day: int | None) -> list[str]:
+    """What holds on recovery day `day`, and what is said to everybody."""
+    general, window = words.text(entry.answer), entry.window(day)
+    if window is None:
+        return [general]
+    today = words.text(window.text)
+    if day and day <= DAYS_COUNTED:
+        today = f"{words('day_known', day=day)} {today}"
+    return [today, f"{words('in_general')}\n{general}"]
 
 
 def source_line(entry: Entry, words: Wording) -> str:

@@ -62,6 +62,7 @@ class Conversing:
         self._beside, self._riding = beside, riding
         self._meanings, self._sessions, self.crowd = Meanings(), Sessions(), Crowd()
         self.turns: defaultdict[str, Turns] = defaultdict(Turns)
+        self._knowing_replies = {name: c for name, c in channels.items() if isinstance(c, KnowsReplies)}
         self._faq = understander().faq  # for an apology when `understander` fails
 
     async def converse(self, event: Incoming, answering: Answering, done: Done, turn: Turn) -> Done:
@@ -153,11 +154,11 @@ class Conversing:
     # --- apply
 
     async def _take_turn(self, event: Incoming, turn: Turn) -> None:
-        channel = self._channels[event.address.channel]
+        platform = self._knowing_replies.get(event.address.channel)
         known = (
             turn.is_noted  # so that it is asked about first, while the platform can tell
-            and isinstance(channel, KnowsReplies)
-            and channel.will_know(event.reply_handle, doubted=turn.doubted)
+            and platform is not None
+            and platform.will_know(event.reply_handle, doubted=turn.doubted)
         )
         await turn.begin(self.turns[event.address.channel], known=known)
 
