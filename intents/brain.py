@@ -36,7 +36,7 @@ EPOCHS = 1, 1  # without the lines held out, then with all; more gains nothing o
 EPOCHS_OF_FEW = 8, 4
 ENOUGH = 0.05  # by how much a line of many may be missed and is not gone over again
 HELD_OUT = 15  # one line in so many tells how sure to be; it is learned afterwards
-FORMAT = 7
+FORMAT = 8
 HERE = Path(__file__).parent
 LEARNING = (  # the modules that what is learned depends on
     "brain", "calibrate", "confidence", "evidence", "exact", "features", "lexicon", "likeness", "model", "reading", "scope", "slips",
@@ -84,7 +84,7 @@ class Brain:
         if isinstance(trainer, Trainer):
             trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
             confidence = confidence or calibrate.held_out(
-                library, folded, Speller(usage), gists, known, trainer.judge, ~held_out
+                library, folded, Speller(usage), gists, known, trainer.judge, trainer.support, ~held_out
             )
         elif confidence is None:  # few lines are learned by other brains, to see how sure to be
             confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))
@@ -113,7 +113,11 @@ class Brain:
         columns, values, known = vectoriser.vector(read([mended], self.lexicon.find))
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
         shares, _ = self.model.opinions(columns, values)
-        return rank(shares, self._labels, nearest, known, slips=slips)
+
+        def support(label: str) -> float:
+            return self.model.support(columns, values, self._labels.number[label])
+
+        return rank(shares, self._labels, nearest, support, known, slips=slips)
 
 
 def _trainer(

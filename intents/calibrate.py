@@ -17,7 +17,7 @@ from intents.text import fold
 from intents.vectors import Floats
 
 FOLDS = 5  # of a library of few lines
-UNSURE = Confidence((0.0,) * 11)
+UNSURE = Confidence((0.0,) * 23)
 Look = Callable[[str], Evidence]  # folded text -> what it resembles
 
 
@@ -28,11 +28,13 @@ def held_out(
     gists: sp.csr_matrix,
     known: Numbers,
     judge: Callable[[Numbers], Floats],
+    support: Callable[[int, int], float],
     kept: Numbers,
 ) -> Confidence:
     """Confidence for many lines, fitted on those that are not `kept`.
 
-    `judge` gives the probability of each label (lines x labels) for lines of these numbers, by what was learned from the others.
+    `judge` gives the probability of each label (lines x labels) for lines of these numbers, by what was learned from the others;
+    `support` how much of the line with a number speaks for the label with another.
     """
     labels = [line.label for line in library.lines]
     kinds = Labels(library.labels)
@@ -47,9 +49,14 @@ def held_out(
     for i, shares in zip(judged, judge(np.array(judged)), strict=True):
         row = slice(gists.indptr[i], gists.indptr[i + 1])
         nearest = partial(index.nearest, (gists.indices[row], gists.data[row]))
+        speaks = partial(_support, support, i, kinds)
         slips = speller.read(folded[i])[2]
-        found.append((rank(shares, kinds, nearest, float(known[i]), slips=slips), labels[i]))
+        found.append((rank(shares, kinds, nearest, speaks, float(known[i]), slips=slips), labels[i]))
     return _fitted(found)
+
+
+def _support(support: Callable[[int, int], float], line: int, kinds: Labels, label: str) -> float:
+    return support(line, kinds.number[label])
 
 
 def cross_fitted(library: Library, matrix: sp.csr_matrix, learn: Callable[[Library], Look]) -> Confidence:

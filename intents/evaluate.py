@@ -54,7 +54,7 @@ class Share:
 
 
 FIGURES = (
-    "top1", "top3", "answered_right", "answered_wrong", "choices", "choices_hold_it", "out_of_scope_answered",
+    "top1", "top3", "answered_right", "answered_wrong", "choices", "choices_hold_it", "out_of_scope_answered", "out_of_scope_alarm",
     "small_talk_recognised", "danger_recall", "danger_sign_right", "unsafe", "false_alarm", "near_miss_alarm",
 )  # fmt: skip
 
@@ -92,6 +92,7 @@ class Report:
             figures["near_miss_alarm"].add(alarm)
         elif line.kind == "out_of_scope":
             figures["out_of_scope_answered"].add(meaning.outcome == "answer")
+            figures["out_of_scope_alarm"].add(alarm)
         elif line.kind == "smalltalk":
             figures["small_talk_recognised"].add(meaning.outcome == "smalltalk")
 

@@ -33,6 +33,7 @@ class Evidence:
     phrase: str  # that phrasing
     corrected: Changes = ()
     slips: float = 0.0  # share of the words that nobody who wrote the library typed so
+    support: float = 0.0  # share of the text that speaks for the best topic
     mended: str = ""  # the folded text without its slips
 
     def measures(self) -> list[float]:
@@ -51,6 +52,7 @@ class Evidence:
             self.nearest,
             first * self.nearest,
             self.slips,
+            self.support,
         ]
 
 
@@ -107,19 +109,21 @@ def rank(
     shares: Floats,
     labels: Labels,
     nearest: Callable[[str], tuple[float, str]],
+    support: Callable[[str], float],
     known: float,
     corrected: Changes = (),
     alarming: float | None = None,
     slips: float = 0.0,
     mended: str = "",
 ) -> Evidence:
-    """Evidence from the probability of each label.
+    """Evidence from the probability of each label; `nearest` and `support` are asked for the best topic.
 
     `alarming` is the second opinion on danger; without it the signs' own probabilities stand alone.
     """
     of_signs = danger_of(shares, labels, known, alarming)
     topics = labels.best_topics(shares)
     likeness, phrase = nearest(topics[0][0]) if topics else (0.0, "")
+    speaks = support(topics[0][0]) if topics else 0.0
     return Evidence(
         topics,
         of_signs.signs,
@@ -132,6 +136,7 @@ def rank(
         phrase,
         corrected,
         slips,
+        speaks,
         mended,
     )
 

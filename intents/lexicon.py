@@ -1,7 +1,8 @@
 """The lexicon: which words stand for one concept, and which make a report a question, a denial or a memory. Data, one file a language.
 
-lexicon/<lang>.yaml   concepts: concept -> lay words, slang, spellings, medical terms
-                      markers: hypothetical | denied | past -> words
+lexicon/<lang>.yaml            concepts: concept -> lay words, slang, spellings, medical terms
+                               markers: hypothetical | denied | past -> words
+lexicon/everyday/<lang>.yaml   concepts of everyday life: what tells that a message is about something else altogether
 A new word takes effect at the next start; nothing in code names a word.
 """
 
@@ -40,17 +41,17 @@ class Lexicon:
         """Raises ValueError naming the file when one is broken."""
         concepts: dict[str, str] = {}
         markers: Markers = {}
-        for path in sorted(folder.glob("*.yaml")):
+        for path in _files(folder):
             try:
                 data = yaml.load(path.read_bytes(), Loader=_Loader) or {}  # noqa: S506 - strings only
                 for concept, forms in (data.get("concepts") or {}).items():
                     concepts.update({_written(fold(form)): concept for form in forms})
-                marked = data.get("markers") or {}
-                markers[path.stem] = {
-                    kind: tuple(fold(form) for form in forms)
-                    for kind, forms in marked.items()
-                    if kind in MARKERS
-                }
+                if marked := data.get("markers"):
+                    markers[path.stem] = {
+                        kind: tuple(fold(form) for form in forms)
+                        for kind, forms in marked.items()
+                        if kind in MARKERS
+                    }
             except (yaml.YAMLError, AttributeError, TypeError, KeyError) as err:
                 raise ValueError(f"{path} cannot be read: {err}") from err
         concepts.pop("", None)
@@ -150,4 +151,8 @@ def _kinds(markers: dict[str, tuple[str, ...]]) -> tuple[dict[str, frozenset[str
 
 def version(folder: Path = FOLDER) -> bytes:
     """The text of all files, for whoever keeps what was learned from them."""
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("*.yaml")))
+    return b"".join(path.read_bytes() for path in _files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("**/*.yaml"))

@@ -19,6 +19,8 @@ from intents.spelling import Changes, Speller
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Vector
 
+Part = tuple[SignEvidence, Evidence | None]
+
 
 class Matcher:
     """Ranks texts. Cheap to rebuild for a new Faq; the trained parts are shared."""
@@ -52,7 +54,24 @@ class Matcher:
         vectors = self.vectoriser.each(read([mended for mended, _, _ in read_as], self.lexicon.find))
         return [self._evidence(vector, *as_meant) for vector, as_meant in zip(vectors, read_as, strict=True)]
 
+    def parts(self, texts: Sequence[Normalised], asks: Sequence[bool]) -> list[Part]:
+        """What each part of messages says of danger, by the model alone; and all that it resembles where it `asks`."""
+        read_as = [self.speller.read(text.text) for text in texts]
+        vectors = self.vectoriser.each(read([mended for mended, _, _ in read_as], self.lexicon.find))
+        found = []
+        for (columns, values, known), as_meant, asking in zip(vectors, read_as, asks, strict=True):
+            opinions = self.model.opinions(columns, values)
+            signs = replace(danger_of(opinions[0], self.labels, known, opinions[1]), mended=as_meant[0])
+            evidence = self._ranked((columns, values, known), opinions, *as_meant) if asking else None
+            found.append((signs, evidence))
+        return found
+
     def _evidence(self, vector: Vector, mended: str, corrected: Changes, slips: float) -> Evidence:
+        return self._ranked(vector, self.model.opinions(*vector[:2]), mended, corrected, slips)
+
+    def _ranked(
+        self, vector: Vector, opinions: tuple[Floats, float], mended: str, corrected: Changes, slips: float
+    ) -> Evidence:
         columns, values, known = vector
         gist = self.vectoriser.gist_vector(columns, values)
         cosines = self.staff.cosines(gist)
@@ -60,20 +79,12 @@ class Matcher:
         def nearest(label: str) -> tuple[float, str]:
             return max(self.library.nearest(gist, label), self.staff.nearest(cosines, label))
 
-        learned, alarming = self.model.opinions(columns, values)
-        shares = self._boosted(self._extended(learned), cosines)
-        return rank(shares, self.labels, nearest, known, corrected, alarming, slips, mended)
+        def support(label: str) -> float:
+            return self.model.support(columns, values, self.labels.number[label])
 
-    def signs(self, texts: Sequence[Normalised]) -> list[SignEvidence]:
-        """What each part of a message says of danger, by the model alone."""
-        mended = [self.speller.mend(text.text)[0] for text in texts]
-        found = []
-        for text, (columns, values, known) in zip(
-            mended, self.vectoriser.each(read(mended, self.lexicon.find)), strict=True
-        ):
-            learned, alarming = self.model.opinions(columns, values)
-            found.append(replace(danger_of(learned, self.labels, known, alarming), mended=text))
-        return found
+        learned, alarming = opinions
+        shares = self._boosted(self._extended(learned), cosines)
+        return rank(shares, self.labels, nearest, support, known, corrected, alarming, slips, mended)
 
     def _boosted(self, shares: Floats, cosines: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""

@@ -30,7 +30,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "hello": (), "thanks": (), "bye": (), "how_are_you": (), "who_are_you": (), "ok": (), "compliment": (),
     "complaint": (), "laugh": (),
     # around an answer
-    "source_line": ("sources", "date"), "source_unreviewed": ("sources",), "related": (), "also_asked": (), "in_general": (), "day_known": ("day",),
+    "source_line": ("sources", "date"), "source_unreviewed": ("sources",), "related": (), "also_asked": (),
+    "in_general": (), "day_known": ("day",),
     # what cannot be read
     "unsupported_photo": (), "unsupported_voice": (), "unsupported_sticker": (), "unsupported_other": (),
     "too_long": (), "empty": (), "rate_limited": (), "error": (), "group_refused": (), "edited": (),

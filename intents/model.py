@@ -12,7 +12,7 @@ from intents.features import Numbers
 from intents.reading import Progress
 from intents.vectors import ROWS_AT_ONCE, Floats, Ints, Vectoriser
 
-BATCH = 1024  # of a large library; a small one learns better in smaller steps
+BATCH = 2048  # of a large library; a small one learns better in smaller steps
 RATE = 0.35
 ALARM_RATE = 2.0
 LEANING, ALARM_LEANING = 0.2, 0.3  # weights that a feature begins with: root of their mean square
@@ -40,6 +40,7 @@ class Model:
         """From weights as they were learned."""
         scales = np.maximum(weights.max(1), -weights.min(1)) / 127
         steps: Bytes = np.empty((len(weights), len(labels)), np.int8)
+
         for first in range(0, len(weights), ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             steps[some] = np.rint(weights[some] / np.maximum(scales[some], 1e-12)[:, None])
@@ -58,6 +59,15 @@ class Model:
         powers = np.exp(logits - logits.max())
         alarming = sigmoid(float(values @ self.alarm.take(columns)) + RARITY) if len(columns) else 0.0
         return powers / powers.sum(), float(alarming)
+
+    def support(self, columns: Ints, values: Floats, label: int) -> float:
+        """The share (0 to 1) of a vector whose features speak for `label` rather than against it."""
+        if label >= len(self.labels):
+            return 0.0
+        if len(columns) and columns.max() >= len(self.weights):
+            trained = columns < len(self.weights)
+            columns, values = columns[trained], values[trained]
+        return float((values * values) @ (self.weights[columns, label] > 0))
 
 
 class Trainer:
@@ -97,6 +107,13 @@ class Trainer:
         """The probability of each label for these lines, by what is learned so far."""
         lines = self._matrix[rows]
         return softmax(np.hstack(self._both(lambda half: lines @ half, self._halves)))
+
+    def support(self, row: int, label: int) -> float:
+        """What Model.support gives for a line, by what is learned so far."""
+        cells = slice(self._matrix.indptr[row], self._matrix.indptr[row + 1])
+        half, column = (0, label) if label < self._middle else (1, label - self._middle)
+        values = self._matrix.data[cells]
+        return float((values * values) @ (self._halves[half][self._matrix.indices[cells], column] > 0))
 
     @property
     def weights(self) -> Floats:

@@ -25,13 +25,23 @@ from intents.types import Match, Service, Understanding
 
 Message = tuple[str, str | None]  # text, its writer's own language where that is known
 
-ANSWER = 0.6  # confidence from which one answer is given outright
+ANSWER = 0.62  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
-ASKED = 0.7  # confidence from which one question of several is heard by itself
+SURE = 0.85  # confidence in a whole message from which its only question is not looked at by itself
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5
 HINT = 0.005  # probability of danger in a whole message from which its sentences are looked at one by one
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the message with this number: whether it may report danger, and whether it asks something."""
+
+    number: int
+    text: Normalised
+    judged: bool
+    asks: bool
 
 
 @dataclass(frozen=True)
@@ -79,9 +89,8 @@ class Understander:
     def _understand(self, messages: Sequence[Message]) -> list[Understanding]:
         texts = [self._normalise(*message) for message in messages]
         found = self.matcher.evidence(texts)
-        verdicts = self._triage(texts, found)
+        verdicts, asked = self._parts(texts, found, self._triage(texts, found))
         typed = [text for text, _ in messages]
-        asked = self._asked(texts, verdicts)
         return [self._meaning(*one) for one in zip(typed, texts, found, verdicts, asked, strict=True)]
 
     def _meaning(
@@ -90,7 +99,7 @@ class Understander:
         normalised: Normalised,
         evidence: Evidence,
         verdict: triage.Verdict,
-        asked: Sequence[Match],
+        asked: dict[str, Match],
     ) -> Understanding:
         matches = tuple(
             Match(id, round(p, 4), evidence.phrase if i == 0 else "")
@@ -110,46 +119,42 @@ class Understander:
                 why=verdict.why,
             )
         meaning = self._routine(normalised, evidence, matches, verdict)
-        also = tuple(match for match in asked if match.id != matches[0].id) if matches else ()
+        also = tuple(match for id, match in asked.items() if id != matches[0].id) if matches else ()
         return replace(meaning, also=also) if also else meaning
 
     def _triage(self, texts: Sequence[Normalised], found: Sequence[Evidence]) -> list[triage.Verdict]:
         lexicon = self.brain.lexicon
-        verdicts = [
-            triage.judge(text, evidence, lexicon) for text, evidence in zip(texts, found, strict=True)
-        ]
-        parts = [
-            (number, text.part(sentence))
-            for number, text in enumerate(texts)
-            if not verdicts[number].sign and found[number].danger >= HINT
-            for sentence in scope.parts(text.raw)
-        ]
-        if not parts:
-            return verdicts
-        for (number, part), signs in zip(parts, self.matcher.signs([part for _, part in parts]), strict=True):
-            verdicts[number] = verdicts[number].beside(triage.judge_part(part, signs, lexicon))
-        return verdicts
+        return [triage.judge(text, evidence, lexicon) for text, evidence in zip(texts, found, strict=True)]
 
-    def _asked(
-        self, texts: Sequence[Normalised], verdicts: Sequence[triage.Verdict]
-    ) -> list[tuple[Match, ...]]:
-        """What the questions of each message ask about, each by itself: "Can I drink? And when can I fly?"."""
-        asked = [
-            (number, text.part(question))
-            for number, text in enumerate(texts)
-            if not verdicts[number].sign
-            for question in scope.questions(text.raw)
-        ]
-        if not asked:
-            return [()] * len(texts)
-        found: list[dict[str, Match]] = [{} for _ in texts]
-        for (number, _), evidence in zip(
-            asked, self.matcher.evidence([question for _, question in asked]), strict=True
-        ):
-            if evidence.topics and self._confidence(evidence) >= ASKED:
+    def _parts(
+        self, texts: Sequence[Normalised], found: Sequence[Evidence], verdicts: list[triage.Verdict]
+    ) -> tuple[list[triage.Verdict], list[dict[str, Match]]]:
+        """The verdicts with what each sentence says of danger, and what the questions of a message ask about, each by itself:
+        "Can I drink? And when can I fly?".
+        """
+        asked: list[dict[str, Match]] = [{} for _ in texts]
+        open_ = [number for number, verdict in enumerate(verdicts) if not verdict.sign]
+        parts = [part for number in open_ for part in self._parts_of(number, texts[number], found[number])]
+        if not parts:
+            return verdicts, asked
+        read = self.matcher.parts([part.text for part in parts], [part.asks for part in parts])
+        for part, (signs, evidence) in zip(parts, read, strict=True):
+            if part.judged:
+                verdict = triage.judge_part(part.text, signs, self.brain.lexicon)
+                verdicts[part.number] = verdicts[part.number].beside(verdict)
+            if evidence and evidence.topics and self._confidence(evidence) >= ANSWER:
                 id, share = evidence.topics[0]
-                found[number].setdefault(id, Match(id, round(share, 4), evidence.phrase))
-        return [tuple(matches.values()) for matches in found]
+                asked[part.number].setdefault(id, Match(id, round(share, 4), evidence.phrase))
+        return verdicts, asked
+
+    def _parts_of(self, number: int, text: Normalised, evidence: Evidence) -> list["_Part"]:
+        """Those of one message that are looked at by themselves."""
+        sentences = scope.parts(text.raw) if evidence.danger >= HINT else []
+        questions = scope.questions(text.raw)
+        if len(questions) == 1 and self._confidence(evidence) >= SURE:
+            questions = []  # it is what the whole was taken for
+        pieces = dict.fromkeys([*sentences, *questions])
+        return [_Part(number, text.part(piece), piece in sentences, piece in questions) for piece in pieces]
 
     def _confidence(self, evidence: Evidence) -> float:
         confidence = self.brain.confidence.of(evidence.measures())

@@ -1,7 +1,7 @@
 """Features -> sparse unit vectors. A feature weighs more the fewer topics it occurs with; blocks are scaled separately."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +36,7 @@ BLOCK_WEIGHTS = {
     "spaced": 0.5,
     "start": 1.0,
     "jamo": 0.8,
-    "concept": 0.35,
+    "concept": 0.65,
 }
 _BLOCKS = len(BLOCKS)
 _WORD, _CHAR, _CJK, _CJK3, _SYLLABLE = map(BLOCKS.index, ("word", "char", "cjk", "cjk3", "syllable"))
@@ -58,6 +58,14 @@ ROWS_AT_ONCE = 1_000  # texts whose features are weighed: few enough to stay clo
 LARGE = 5_000  # lines of a library from which a feature seen once says nothing about other people's messages
 
 
+def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """`work` on each item, by two threads: numpy lets both cores work."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(2) as threads:
+        return [*threads.map(work, items)]
+
+
 @dataclass(frozen=True)
 class HashIndex:
     """Where a hash stands among sorted ones. Hashes fall evenly, so their first bits lead to a bucket of a few."""
@@ -69,9 +77,7 @@ class HashIndex:
         if not len(self.hashes):
             return np.full(len(hashes), -1, np.int32)
         if len(hashes) > AT_ONCE:
-            some = np.array_split(hashes, 1 + len(hashes) // AT_ONCE)
-            with ThreadPoolExecutor(2) as threads:
-                return np.concatenate([*threads.map(self.places, some)])
+            return np.concatenate(in_threads(self.places, np.array_split(hashes, 1 + len(hashes) // AT_ONCE)))
         starts, steps, shift = self._buckets
         window = starts.take((hashes >> shift).view(np.int64)) + steps
         found: Ints = np.where(self.hashes.take(window) == hashes, window, np.int32(-1)).max(0)
@@ -216,10 +222,13 @@ class Vectoriser:
         columns, cells = places[found], of_all[found]
         pointers = np.concatenate([[0], np.cumsum(np.bincount(cells // _BLOCKS, minlength=rows))])
         values = np.empty(len(columns), np.float32)
-        for first in range(0, rows, ROWS_AT_ONCE):
+
+        def weigh(first: int) -> None:
             last = min(rows, first + ROWS_AT_ONCE)
             some = slice(pointers[first], pointers[last])
             values[some] = self._units(columns[some], cells[some] - first * _BLOCKS, last - first)
+
+        in_threads(weigh, range(0, rows, ROWS_AT_ONCE))
         matrix = sp.csr_matrix((values, columns, pointers), shape=(rows, self.width))
         known, total = (
             np.bincount(some, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)[:, _TELLING].sum(1)

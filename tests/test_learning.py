@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from intents import brain, scope
 from intents import reading as reading_module
 from intents.evidence import Evidence
 from intents.features import BLOCKS, Reading, read
-from intents.lexicon import Lexicon
+from intents.lexicon import FOLDER, Lexicon, _written
 from intents.library import Library, Line
 from intents.model import LEANING, Trainer, quiet
 from intents.spelling import Usage
@@ -42,6 +43,24 @@ def test_the_shipped_words_that_hold_a_space_are_found() -> None:
     spaced = shipped_lexicon()
 
     assert spaced.find(fold("눈이 안 감겨요")) == spaced.find(fold("눈이안감겨요")) != []
+
+
+def words_of(path: Path) -> dict[str, str]:
+    """Each word of a file of the lexicon as it is looked up, and its concept."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))["concepts"]
+    return {_written(fold(word)): concept for concept, words in data.items() for word in words}
+
+
+def test_a_word_of_everyday_life_stands_for_one_thing_and_hides_no_other() -> None:
+    everyday: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("everyday/*.yaml")):
+        for word, concept in words_of(path).items():
+            assert everyday.setdefault(word, concept) == concept, word
+    others = {word for path in FOLDER.glob("*.yaml") for word in words_of(path)}
+
+    assert len(everyday) > 10_000
+    assert everyday.keys() & others == set()
+    assert [word for word in everyday if len(word) == 1 and not word.isascii()] == []
 
 
 def test_a_marker_of_one_language_is_no_marker_in_another() -> None:

@@ -188,7 +188,7 @@ async def test_another_entrys_effect_is_shown_before_it_is_added(chat: Chat) -> 
 
 
 async def test_what_gets_worse_is_marked(chat: Chat) -> None:
-    words = "is there a place for bicycles"
+    words = "my cheeks are as big as a hamster's"
     chat.path.write_text(add_question(small_text(), "alcohol", "en", words), encoding="utf-8")
     chat.live.reload()
     chat.asks(words)

@@ -83,7 +83,7 @@ def test_effect_shows_that_the_question_and_those_like_it_would_be_answered(
 
 
 def test_effect_warns_of_what_gets_worse_first(understander: Understander, faq: Faq) -> None:
-    words = "is there a place for bicycles"
+    words = "my cheeks are as big as a hamster's"
     taken = understander.with_faq(with_question(faq, "alcohol", "en", words))
     found = effect(taken, "swelling", "en", words)
 
