@@ -23,6 +23,7 @@ _WORD = re.compile(r"[a-z0-9\u00e0-\u024f']+")
 _UNSPACED = re.compile(r"[\u3005\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _LETTER = re.compile("[a-z0-9]")
 Lengths = dict[str, list[int]]  # how words begin -> lengths of those that begin so, longest first
+_ALONE = [1]
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -33,7 +34,7 @@ class Lexicon:
     concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
     markers: Markers  # language -> kind of marker -> folded words
     lengths: Lengths  # of the unspaced words among the concepts
-    sizes: Lengths  # of the spaced phrases, in words, by their first word
+    sizes: Lengths  # of the phrases of several words, in words, by their first word
     marked: dict[str, tuple[dict[str, frozenset[str]], Lengths]]  # language -> markers' kinds and lengths
 
     @staticmethod
@@ -74,7 +75,7 @@ class Lexicon:
     def _spaced(self, words: list[str]) -> list[str]:
         found, at = [], 0
         while at < len(words):
-            for size in self.sizes.get(words[at], ()):
+            for size in self.sizes.get(words[at], _ALONE):
                 concept = self.concepts.get(" ".join(words[at : at + size]))
                 if concept:
                     found.append(concept)
@@ -133,10 +134,11 @@ def _lengths(words: Iterable[str]) -> Lengths:
 
 
 def _sizes(phrases: Iterable[str]) -> Lengths:
+    """Longest first, and a word alone comes last."""
     sizes: dict[str, set[int]] = {}
     for phrase in phrases:
-        first, *others = phrase.split(" ")
-        sizes.setdefault(first, set()).add(1 + len(others))
+        if " " in phrase:
+            sizes.setdefault(phrase[: phrase.index(" ")], {1}).add(1 + phrase.count(" "))
     return {first: sorted(found, reverse=True) for first, found in sizes.items()}
 
 
