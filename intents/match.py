@@ -80,7 +80,9 @@ class Matcher:
             return max(self.library.nearest(gist, label), self.staff.nearest(cosines, label))
 
         def support(label: str) -> float:
-            return self.model.support(columns, values, self.labels.number[label])
+            """Nothing was learned of a topic that only staff have; what they asked themselves speaks for it."""
+            learned = self.model.support(columns, values, self.labels.number[label])
+            return max(learned, self.staff.nearest(cosines, label)[0])
 
         learned, alarming = opinions
         shares = self._boosted(self._extended(learned), cosines)

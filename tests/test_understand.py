@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from intents import match, triage
 from intents.evaluate import FIGURES, Report, evaluate, read_labelled
 from intents.evidence import Evidence
-from intents.faq import load
+from intents.faq import Faq, load
 from intents.keyboard import from_english_layout
 from intents.text import fold, normalise
 from intents.understand import Understander
@@ -90,6 +90,21 @@ def test_a_new_question_of_the_staff_works_at_once_and_outweighs(understander: U
     assert understander.understand(odd).outcome != "answer"
     assert changed.understand(odd).matches[0].id == FEW[0]
     assert changed.understand(odd).outcome == "answer"
+
+
+def test_an_entry_that_the_library_does_not_know_is_found_in_other_words_too(
+    understander: Understander,
+) -> None:
+    asked = {"en": ["Where can I park my car?", "Is there parking at the clinic?", "Do you have a car park?"]}
+    faq = understander.faq
+    parking = faq.entries["cost"].model_copy(update={"id": "car_park", "questions": asked})
+    more = faq.file.model_copy(update={"entries": [*faq.file.entries, parking]})
+
+    changed = understander.with_faq(Faq(more, "more", faq.places))
+
+    assert changed.understand("can i park my car at yours").matches[0].id == "car_park"
+    assert changed.understand("can i park my car at yours").outcome == "answer"
+    assert changed.understand("is there a car park near you").outcome in ("answer", "choices")
 
 
 def test_entry_of_its_own_threshold_is_answered_only_when_surer(understander: Understander) -> None:
