@@ -6,7 +6,7 @@ are sought. The small steps of intents.model stop well short of that optimum whe
 Labels that resemble each other learn together: what speaks for setting an alarm speaks a little for asking about one too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,6 +30,11 @@ class ExactTrainer:
         self._matrix, self._targets, self._alarms = matrix, targets, alarms
         self.weights: Floats = np.zeros((matrix.shape[1], labels), np.float32)
         self.alarm: Floats = np.zeros(matrix.shape[1], np.float32)
+
+    @property
+    def blocks(self) -> Sequence[Floats]:
+        """See Trainer."""
+        return [self.weights]
 
     def run(
         self, rows: Numbers, _epochs: int = 1, progress: Progress = quiet, what: str = "training"

@@ -1,6 +1,6 @@
 """The ranking model: a multinomial softmax over the library's labels, trained here, deterministic, cached by content."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from intents.features import Numbers
 from intents.reading import Progress
-from intents.vectors import ROWS_AT_ONCE, Floats, Ints, Vectoriser
+from intents.vectors import ROWS_AT_ONCE, Floats, Ints, Vectoriser, in_threads
 
 BATCH = 2048  # of a large library; a small one learns better in smaller steps
 RATE = 0.35
@@ -36,14 +36,23 @@ class Model:
     alarm: Floats  # a feature's weight in the second opinion: does the text report any danger?
 
     @staticmethod
-    def of(labels: tuple[str, ...], vectoriser: Vectoriser, weights: Floats, alarm: Floats) -> "Model":
-        """From weights as they were learned."""
-        scales = np.maximum(weights.max(1), -weights.min(1)) / 127
-        steps: Bytes = np.empty((len(weights), len(labels)), np.int8)
+    def of(
+        labels: tuple[str, ...], vectoriser: Vectoriser, weights: Sequence[Floats], alarm: Floats
+    ) -> "Model":
+        """From weights as they were learned, in blocks of columns."""
+        largest = in_threads(lambda block: np.maximum(block.max(1), -block.min(1)), weights)
+        scales = np.max(largest, 0) / np.float32(127)
+        divisors = np.maximum(scales, 1e-12)[:, None]
+        steps: Bytes = np.empty((len(scales), len(labels)), np.int8)
 
-        for first in range(0, len(weights), ROWS_AT_ONCE):
-            some = slice(first, first + ROWS_AT_ONCE)
-            steps[some] = np.rint(weights[some] / np.maximum(scales[some], 1e-12)[:, None])
+        def measure(place: tuple[int, Floats]) -> None:
+            start, block = place
+            for first in range(0, len(scales), ROWS_AT_ONCE):
+                some = slice(first, first + ROWS_AT_ONCE)
+                steps[some, start : start + block.shape[1]] = np.rint(block[some] / divisors[some])
+
+        starts = np.cumsum([0, *(block.shape[1] for block in weights)]).tolist()
+        in_threads(measure, list(zip(starts, weights, strict=False)))
         return Model(labels, vectoriser, steps, scales, alarm)
 
     def opinions(self, columns: Ints, values: Floats) -> tuple[Floats, float]:
@@ -119,6 +128,11 @@ class Trainer:
     def weights(self) -> Floats:
         """A row a feature, a column a label."""
         return np.hstack(self._halves)
+
+    @property
+    def blocks(self) -> Sequence[Floats]:
+        """The same in blocks of columns, which costs nothing."""
+        return self._halves
 
     def run(self, rows: Numbers, epochs: int, progress: Progress = quiet, what: str = "training") -> None:
         """Go over `rows` so many times; may be called again with others."""

@@ -127,12 +127,15 @@ class Vectoriser:
         large = reading.rows >= LARGE
         index = HashIndex(_standing_in(reading.hashes, RARE if large else 1))
         columns, blocks = index.places(reading.hashes), blocks_of(index.hashes)
-        standing = np.zeros((len(index.hashes), len(number)), bool)
-        known = columns >= 0
+        # A row a label, for the lines of one label stand together: what is written stays close to the processor. Unknown
+        # features (-1) go to a place of their own, at the front.
+        width = len(index.hashes) + 1
+        standing = np.zeros((len(number), width), bool)
         label_of = np.repeat(np.array([number[label] for label in labels], np.int64), reading.sizes)
-        standing.ravel()[columns[known] * np.int64(len(number)) + label_of[known]] = True
+        standing.ravel()[label_of * width + columns + 1] = True
+        labels_of_each = standing[:, 1:].sum(0)
         rarity, faint = (1.0, 1.0) if large else (FLAT, FAINT)
-        weights = (np.log(1 + len(number) / standing.sum(1)) ** rarity).astype(np.float32)
+        weights = (np.log(1 + len(number) / labels_of_each) ** rarity).astype(np.float32)
         weights[blocks == _CJK3] *= np.float32(faint)
         vectoriser = Vectoriser(index, weights, _numbered(_GIST[blocks]), math.log(1 + len(number)) ** rarity)
         return vectoriser, *vectoriser._rows(columns, reading)
