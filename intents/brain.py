@@ -70,7 +70,7 @@ class Brain:
         folded = [fold(line.text) for line in library.lines]
         english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
         usage = Usage.of(english)
-        reading = read_library(folded, words_of, usage, progress)
+        reading = read_library(folded, words_of, progress)
         labels = [line.label for line in library.lines]
         target = {label: i for i, label in enumerate(library.labels)}
         y = np.array([target[label] for label in labels])

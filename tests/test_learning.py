@@ -15,7 +15,6 @@ from intents.features import BLOCKS, Reading, read
 from intents.lexicon import FOLDER, Lexicon, _written
 from intents.library import Library, Line
 from intents.model import LEANING, Trainer, quiet
-from intents.spelling import Usage
 from intents.text import Normalised, fold
 from intents.understand import Understander
 from intents.vectors import AT_ONCE, FAINT, HashIndex, Vectoriser
@@ -258,13 +257,13 @@ def test_hashes_that_all_begin_alike_are_found_too() -> None:
 
 
 def test_other_processes_read_a_library_as_this_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts, words_of, usage = [fold(text) for text in TEXTS], shipped_lexicon(), Usage({"glass": 5}, {})
-    alone = reading_module.read_library(texts, words_of, usage, quiet)
+    texts, words_of = [fold(text) for text in TEXTS], shipped_lexicon()
+    alone = reading_module.read_library(texts, words_of, quiet)
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "CHUNK", 2)
     told: list[float] = []
 
-    shared = reading_module.read_library(texts, words_of, usage, lambda _, share: told.append(share))
+    shared = reading_module.read_library(texts, words_of, lambda _, share: told.append(share))
 
     assert np.array_equal(alone.hashes, shared.hashes)
     assert np.array_equal(alone.cells, shared.cells)
@@ -280,7 +279,7 @@ def test_where_no_process_can_be_started_this_one_reads(monkeypatch: pytest.Monk
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "ProcessPoolExecutor", refuse)
 
-    assert reading_module.read_library(texts, words_of, Usage({}, {}), quiet).rows == 5
+    assert reading_module.read_library(texts, words_of, quiet).rows == 5
 
 
 def test_before_the_first_round_each_feature_leans_to_the_lines_that_have_it() -> None:

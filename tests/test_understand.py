@@ -333,7 +333,7 @@ GATE: Gate = {
 # Harder sets, and small ones: a line of 40 is 2.5 points, one of 66 danger reports 1.5.
 HARDER: Gate = GATE | {
     "top1": lambda percent: percent >= 80,
-    "top3": lambda percent: percent >= 92,
+    "top3": lambda percent: percent >= 90.5,
     "out_of_scope_answered": lambda percent: percent <= 10,
     "unsafe": lambda percent: percent <= 1.6,
     "false_alarm": lambda percent: percent <= 5,
@@ -341,7 +341,7 @@ HARDER: Gate = GATE | {
 }
 ELSEWHERE: Gate = {
     "out_of_scope_answered": lambda percent: percent <= 8,
-    "out_of_scope_alarm": lambda percent: percent <= 4.5,
+    "out_of_scope_alarm": lambda percent: percent <= 6,
 }
 GATES = {"eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "elsewhere": ELSEWHERE}
 FOLDERS = [
