@@ -80,7 +80,7 @@ def test_ask_survives_bytes_that_are_no_text(smileline) -> None:  # type: ignore
 
 
 def test_ask_on_a_day_says_first_what_holds_then(smileline) -> None:  # type: ignore[no-untyped-def]
-    question = "is my swelling normal\n"
+    question = "how long does the swelling last\n"
 
     early, late = (
         json.loads(smileline("ask", "--jsonl", "--day", day, given=question).stdout) for day in ("2", "12")
