@@ -340,7 +340,7 @@ HARDER: Gate = GATE | {
     "near_miss_alarm": lambda percent: percent <= 25,
 }
 ELSEWHERE: Gate = {
-    "out_of_scope_answered": lambda percent: percent <= 8,
+    "out_of_scope_answered": lambda percent: percent <= 10,
     "out_of_scope_alarm": lambda percent: percent <= 6,
 }
 GATES = {"eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "elsewhere": ELSEWHERE}
