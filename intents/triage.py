@@ -13,7 +13,7 @@ from intents.evidence import Evidence, SignEvidence
 from intents.lexicon import Lexicon
 from intents.text import Normalised
 
-ALARM = 0.3  # probability of danger from which a plain statement raises the alarm
+ALARM = 0.25  # probability of danger from which a plain statement raises the alarm
 ALARM_MARKED = 0.4  # the same where words make it a question, a denial or a memory
 CLEAR = 0.1  # share that one sign has by itself; below STRONG, less is a vague unease about everything
 STRONG = 0.34  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")

@@ -29,6 +29,7 @@ LANGUAGES = ("en", "ja", "ko", "zh")
         ("I can't breathe properly", "breathing_swallowing"),
         ("there is a thread sticking out of my cheek", "thread_out"),
         ("I want to die", "self_harm"),
+        ("I want to disappear", "self_harm"),
         ("昨日から38.5度の熱があって傷から膿が出ています", "fever_infection"),
         ("息が苦しいです", "breathing_swallowing"),
         ("顔の半分が動きません", "facial_palsy"),
