@@ -161,11 +161,13 @@ def _read(texts: Sequence[str], find: Find) -> Reading:
 
 
 def _found(halves: Sequence[tuple[int, str]], find: Find) -> Iterator[_Found]:
-    def said(pattern: re.Pattern[str]) -> _Said:
-        return [(speaker, found) for speaker, text in halves if (found := pattern.findall(text))]
+    others = [half for half in halves if not half[1].isascii()]
+
+    def said(pattern: re.Pattern[str], by: Sequence[tuple[int, str]] = others) -> _Said:
+        return [(speaker, found) for speaker, text in by if (found := pattern.findall(text))]
 
     names = [(_CONCEPT, [(speaker, find(text)) for speaker, text in halves]), (_WORD, said(_SYMBOL))]
-    if latin := said(LATIN_WORD):
+    if latin := said(LATIN_WORD, halves):
         yield from _stems(latin)
         yield _letters(latin)
     if han := said(_HAN_AND_KANA):

@@ -152,17 +152,26 @@ class Trainer:
 
         From there one epoch does what two do from nothing, for half of the price.
         """
-        wanted = np.zeros((len(rows), self._labels), np.float32)
-        wanted[np.arange(len(rows)), self._targets[rows]] = 1
-        wanted -= wanted.mean(0)
-        turned, alarms = self._matrix[rows].T, self._alarms[rows]
-        halves = wanted[:, : self._middle], wanted[:, self._middle :]
-        self._halves = self._both(lambda half: turned @ np.ascontiguousarray(half), halves)
+        lines, alarms = self._matrix[rows], self._alarms[rows]
+        labelled = (np.ones(len(rows), np.float32), self._targets[rows], np.arange(len(rows) + 1))
+        label_of = sp.csr_matrix(labelled, shape=(len(rows), self._labels))
+        total, shares = lines.sum(0).A1, label_of.mean(0).A1.astype(np.float32)
+
+        def leanings(labels: slice) -> Floats:
+            """The sum of a feature's values in the lines of each label, less what would be that label's share of all."""
+            of_labels = sp.csr_matrix(label_of[:, labels].T) @ lines
+            half: Floats = np.multiply.outer(-total, shares[labels])
+            half[of_labels.indices, np.repeat(np.arange(of_labels.shape[0]), np.diff(of_labels.indptr))] += (
+                of_labels.data
+            )
+            return half
+
+        self._halves = self._both(leanings, (slice(self._middle), slice(self._middle, None)))
         squares = sum(np.einsum("ij,ij->i", half, half) for half in self._halves) / self._labels
         scales = (LEANING / np.sqrt(np.maximum(squares, 1e-18)))[:, None]
         for half in self._halves:
             half *= scales
-        self.alarm = np.float32(ALARM_LEANING) * np.sign(turned @ (alarms - alarms.mean()))
+        self.alarm = np.float32(ALARM_LEANING) * np.sign(lines.T @ (alarms - alarms.mean()))
 
     def _learn(self, batch: Numbers, step: float) -> None:
         used, part = self._part(batch)

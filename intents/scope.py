@@ -13,20 +13,29 @@ import re
 _CLAUSE = r"[^,.;:!?、。，！？\n]"
 _CJK_CLAUSE = r"[^,.;:!?、。，！？\s]"  # spaces end a clause where words are not spaced
 _STOP = r"(?=\b(?:but|just|only|though|and (?:now|then|my|the|i)|however)\b|[,.;:!?\n]|$)"
-_PATTERNS = (
+_PATTERNS = (  # one of these words must stand in a text that is worth a closer look, and the look
     # English: no / without / never / neither ... up to the end of the clause
-    re.compile(
-        rf"\b(?:no|without|never|neither|nor|haven't|havent|hasn't|hadn't|don't have|dont have|didn't have|isn't any|not any|zero)\b"
-        rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
+    (
+        ("n", "zero", "without"),
+        re.compile(
+            rf"\b(?:no|without|never|neither|nor|haven't|havent|hasn't|hadn't|don't have|dont have|didn't have|isn't any|not any|zero)\b"
+            rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
+        ),
     ),
     # Japanese: noun + は / も + ない / ありません / なし / 出ていません
-    re.compile(
-        r"([^。、!?！？\s]{1,14}?)[はも](?:全然|まったく|全く|特に|とくに|一切|別に)?"
-        r"(?:ありません|ございません|ないです|ない(?=[。、でし!?！？]|$)|なし|無し|なく|出て(?:い)?(?:ません|ない))"
+    (
+        ("な", "せん", "無し"),
+        re.compile(
+            r"([^。、!?！？\s]{1,14}?)[はも](?:全然|まったく|全く|特に|とくに|一切|別に)?"
+            r"(?:ありません|ございません|ないです|ない(?=[。、でし!?！？]|$)|なし|無し|なく|出て(?:い)?(?:ません|ない))"
+        ),
     ),
     # Chinese: 没有 / 无 / 冇 + noun
-    re.compile(
-        rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
+    (
+        ("没", "无", "冇", "并非", "不是"),
+        re.compile(
+            rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
+        ),
     ),
 )
 
@@ -62,7 +71,12 @@ def questions(text: str) -> list[str]:
 
 def denied(text: str) -> list[tuple[int, int]]:
     """Spans (start, end) of folded `text` that a negation covers, in order and apart from each other."""
-    spans = sorted(match.span(1) for pattern in _PATTERNS for match in pattern.finditer(text))
+    spans = sorted(
+        match.span(1)
+        for words, pattern in _PATTERNS
+        if any(map(text.__contains__, words))
+        for match in pattern.finditer(text)
+    )
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         if merged and start < merged[-1][1]:

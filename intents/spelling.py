@@ -59,6 +59,7 @@ class Speller:
     def __init__(self, usage: Usage) -> None:
         large = sum(usage.words.values()) >= LARGE
         trusted, usual = (3, 6) if large else (1, 1)
+        self.usage = usage
         self._pairs, self._counts = usage.pairs, usage.words
         self._known = {word: n for word, n in usage.words.items() if n >= trusted and not word[0].isdigit()}
         self._usual = frozenset(word for word, n in self._known.items() if n >= usual)

@@ -173,7 +173,7 @@ class Understander:
 
     def _looks_english(self, text: str) -> bool:
         tokens = words(text.casefold())
-        return sum(token in self.brain.usage.words for token in tokens) * 2 >= len(tokens)
+        return sum(token in self.brain.speller.usage.words for token in tokens) * 2 >= len(tokens)
 
     def _routine(
         self, text: Normalised, evidence: Evidence, matches: tuple[Match, ...], verdict: triage.Verdict

@@ -42,6 +42,7 @@ _BLOCKS = len(BLOCKS)
 _WORD, _CHAR, _CJK, _CJK3, _SYLLABLE = map(BLOCKS.index, ("word", "char", "cjk", "cjk3", "syllable"))
 _GROUP = np.arange(_BLOCKS)  # the block with which each is brought to unit length
 _GROUP[_CJK3] = _CJK
+_ASIDE = np.arange(_BLOCKS) - _GROUP
 _LATIN = np.isin(BLOCKS, ("word", "pair", "next", "skip", "char", "cross"))
 _SCALE = np.array([BLOCK_WEIGHTS[block] for block in BLOCKS])
 _SCALE_OF_LATIN, _SCALE_OF_OTHERS = np.where(_LATIN, _SCALE, 0), np.where(_LATIN, 0, _SCALE)
@@ -221,33 +222,38 @@ class Vectoriser:
         return columns
 
     def _rows(self, places: Ints, reading: Reading) -> tuple[sp.csr_matrix, Numbers]:
-        rows, of_all, found = reading.rows, reading.cells, places >= 0
-        columns, cells = places[found], of_all[found]
-        pointers = np.concatenate([[0], np.cumsum(np.bincount(cells // _BLOCKS, minlength=rows))])
-        values = np.empty(len(columns), np.float32)
+        """A row for each text, and of each the share of its features that are known."""
+        starts = np.concatenate([[0], np.cumsum(reading.sizes)])
 
-        def weigh(first: int) -> None:
-            last = min(rows, first + ROWS_AT_ONCE)
-            some = slice(pointers[first], pointers[last])
-            values[some] = self._units(columns[some], cells[some] - first * _BLOCKS, last - first)
+        def weigh(first: int) -> tuple[Ints, Floats, Numbers, Numbers]:
+            last = min(reading.rows, first + ROWS_AT_ONCE)
+            here = slice(starts[first], starts[last])
+            of_all = Reading(reading.hashes[here], reading.sizes[first:last]).cells
+            found = places[here] >= 0
+            columns, cells = places[here][found], of_all[found]
+            counts, total = (
+                np.bincount(some, minlength=(last - first) * _BLOCKS).reshape(-1, _BLOCKS)
+                for some in (cells, of_all)
+            )
+            known = counts[:, _TELLING].sum(1) / np.maximum(1, total[:, _TELLING].sum(1))
+            lengths = counts.sum(1)
+            return columns, self._units(columns, cells, counts), lengths, known
 
-        in_threads(weigh, range(0, rows, ROWS_AT_ONCE))
-        matrix = sp.csr_matrix((values, columns, pointers), shape=(rows, self.width))
-        known, total = (
-            np.bincount(some, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)[:, _TELLING].sum(1)
-            for some in (cells, of_all)
-        )
-        return matrix, known / np.maximum(1, total)
+        parts = in_threads(weigh, range(0, reading.rows, ROWS_AT_ONCE))
+        columns, values, lengths, known = (np.concatenate(of_all) for of_all in zip(*parts, strict=True))
+        pointers = np.concatenate([[0], np.cumsum(lengths)])
+        return sp.csr_matrix((values, columns, pointers), shape=(reading.rows, self.width)), known
 
-    def _units(self, columns: Numbers, cells: Numbers, rows: int) -> Numbers:
+    def _units(self, columns: Ints, cells: Numbers, counts: Numbers) -> Floats:
+        """The values of rows in which `counts` features of each block stand in these `cells`; `counts` are used up."""
         values = self.weights[columns].astype(np.float64)
-        cells = cells - cells % _BLOCKS + _GROUP[cells % _BLOCKS]
-        squares = np.bincount(cells, values * values, rows * _BLOCKS)
-        counts = np.bincount(cells, minlength=rows * _BLOCKS).reshape(rows, _BLOCKS)
-        values *= (_scale(counts.T[..., None]).ravel() / np.sqrt(np.maximum(squares, 1e-18)))[cells]
+        grouped = cells - _ASIDE[cells & (_BLOCKS - 1)]
+        squares = np.bincount(grouped, values * values, counts.size)
+        counts[:, _CJK] += counts[:, _CJK3]  # see _GROUP
+        values *= (_scale(counts.T[..., None]).ravel() / np.sqrt(np.maximum(squares, 1e-18)))[grouped]
         row = cells // _BLOCKS
-        values /= np.sqrt(np.bincount(row, values * values, rows))[row]
-        return values
+        values /= np.sqrt(np.bincount(row, values * values, len(counts)))[row]
+        return values.astype(np.float32)
 
 
 def _scale(counts: Any) -> Numbers:

@@ -1,6 +1,8 @@
 """The parts that understanding is made of: words, features as numbers, training, the cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from intents.evidence import Evidence
 from intents.features import BLOCKS, Reading, read
 from intents.lexicon import FOLDER, Lexicon, _written
 from intents.library import Library, Line
-from intents.model import LEANING, Trainer, quiet
+from intents.model import LEANING, Trainer
 from intents.text import Normalised, fold
 from intents.understand import Understander
 from intents.vectors import AT_ONCE, FAINT, HashIndex, Vectoriser
@@ -256,30 +258,67 @@ def test_hashes_that_all_begin_alike_are_found_too() -> None:
     assert np.array_equal(HashIndex(hashes).places(hashes), np.arange(100))
 
 
+def read_by(readers: reading_module.Readers, told: list[float] | None = None) -> tuple[list[str], Reading]:
+    shares = [] if told is None else told
+    with readers:
+        return readers.read(TEXTS, lambda _, share: shares.append(share))
+
+
 def test_other_processes_read_a_library_as_this_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts, words_of = [fold(text) for text in TEXTS], shipped_lexicon()
-    alone = reading_module.read_library(texts, words_of, quiet)
+    folded, alone = read_by(reading_module.Readers(0, shipped_lexicon()))
     monkeypatch.setattr(reading_module, "WORTH_IT", 2)
     monkeypatch.setattr(reading_module, "CHUNK", 2)
     told: list[float] = []
+    readers = reading_module.Readers(len(TEXTS))
 
-    shared = reading_module.read_library(texts, words_of, lambda _, share: told.append(share))
+    also_folded, shared = read_by(readers, told)
 
+    assert folded == also_folded == [fold(text) for text in TEXTS]
     assert np.array_equal(alone.hashes, shared.hashes)
     assert np.array_equal(alone.cells, shared.cells)
     assert shared.rows == 5
     assert told[-1] == 1.0
+    assert readers.lexicon.concepts == shipped_lexicon().concepts
 
 
-def test_where_no_process_can_be_started_this_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+class Refused:
+    """No process can be started."""
+
+    def __init__(self, *_: object) -> None:
         raise OSError("no more processes")
 
-    texts, words_of = [fold(text) for text in TEXTS], shipped_lexicon()
-    monkeypatch.setattr(reading_module, "WORTH_IT", 2)
-    monkeypatch.setattr(reading_module, "ProcessPoolExecutor", refuse)
 
-    assert reading_module.read_library(texts, words_of, quiet).rows == 5
+class Dying:
+    """Processes that die after the first texts."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def submit(self, *_: object) -> Future[Lexicon]:
+        future: Future[Lexicon] = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+    def map(self, _: object, chunks: list[list[str]]) -> Iterator[object]:
+        folded = [fold(text) for text in chunks[0]]
+        yield folded, read(folded, shipped_lexicon().find)
+        raise BrokenProcessPool
+
+    def shutdown(self, **_: object) -> None: ...
+
+
+@pytest.mark.parametrize("processes", [Refused, Dying])
+def test_where_no_process_can_be_started_or_goes_on_this_one_reads(
+    processes: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, alone = read_by(reading_module.Readers(0, shipped_lexicon()))
+    monkeypatch.setattr(reading_module, "WORTH_IT", 2)
+    monkeypatch.setattr(reading_module, "CHUNK", 2)
+    monkeypatch.setattr(reading_module, "ProcessPoolExecutor", processes)
+
+    folded, reading = read_by(reading_module.Readers(len(TEXTS)))
+
+    assert folded == [fold(text) for text in TEXTS]
+    assert np.array_equal(alone.hashes, reading.hashes)
 
 
 def test_before_the_first_round_each_feature_leans_to_the_lines_that_have_it() -> None:
