@@ -119,12 +119,12 @@ class Brain:
         mended, _, slips = self.speller.read(folded)
         columns, values, known = vectoriser.vector(read([mended], self.lexicon.find))
         nearest = partial(self.phrases.nearest, vectoriser.gist_vector(columns, values))
-        shares, _ = self.model.opinions(columns, values)
+        opinion = self.model.opinion(columns, values)
 
         def support(label: str) -> float:
-            return self.model.support(columns, values, self._labels.number[label])
+            return opinion.support(self._labels.number[label])
 
-        return rank(shares, self._labels, nearest, support, known, slips=slips)
+        return rank(opinion.shares, self._labels, nearest, support, known, slips=slips)
 
 
 def _trainer(

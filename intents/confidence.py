@@ -6,6 +6,7 @@ twice as bad.
 """
 
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,5 @@ class Confidence:
         return Confidence(tuple(w.tolist()))
 
     def of(self, measures: list[float]) -> float:
-        terms = [1.0, *measures, *(measure * measure for measure in measures)]
-        total = sum(weight * term for weight, term in zip(self.weights, terms, strict=True))
+        total = sum(map(mul, self.weights, [1.0, *measures, *map(mul, measures, measures)]))
         return float(1 / (1 + np.exp(-max(-30.0, min(30.0, total)))))

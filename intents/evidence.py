@@ -121,15 +121,15 @@ def rank(
     `alarming` is the second opinion on danger; without it the signs' own probabilities stand alone.
     """
     of_signs = danger_of(shares, labels, known, alarming)
-    topics = labels.best_topics(shares)
+    topics, share_of = labels.best_topics(shares), shares.tolist()
     likeness, phrase = nearest(topics[0][0]) if topics else (0.0, "")
     speaks = support(topics[0][0]) if topics else 0.0
     return Evidence(
         topics,
         of_signs.signs,
-        {name: float(shares[i]) for name, i in labels.small_talk},
-        {name: float(shares[i]) for name, i in labels.services},
-        0.0 if labels.elsewhere is None else float(shares[labels.elsewhere]),
+        {name: share_of[i] for name, i in labels.small_talk},
+        {name: share_of[i] for name, i in labels.services},
+        0.0 if labels.elsewhere is None else share_of[labels.elsewhere],
         of_signs.danger,
         known,
         likeness,

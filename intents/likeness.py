@@ -12,6 +12,7 @@ from intents.vectors import Floats, Gist, Ints, Vectoriser
 
 STAFF_WEIGHT = 16.0  # how many logits an exact question of the staff adds
 STAFF_FLOOR = 0.55  # likeness below which a staff question says nothing
+NONE = np.zeros(0, np.int32), np.zeros(0, np.float32)  # labels, logits
 
 
 @dataclass
@@ -130,7 +131,9 @@ class StaffIndex:
 
     def boosts(self, cosines: Floats) -> tuple[Ints, Floats]:
         """(labels, logits to add) of the labels that have a question much like the text."""
-        best = np.maximum.reduceat(cosines, self._starts) if len(cosines) else cosines
+        if cosines.max(initial=0) <= STAFF_FLOOR:  # nearly always
+            return NONE
+        best = np.maximum.reduceat(cosines, self._starts)
         near = np.flatnonzero(best > STAFF_FLOOR)
         closeness = ((best[near] - STAFF_FLOOR) / (1 - STAFF_FLOOR)) ** 2
         return self._labels[near], (STAFF_WEIGHT * closeness).astype(np.float32)

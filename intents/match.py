@@ -14,7 +14,7 @@ from intents.faq import Faq
 from intents.features import read
 from intents.lexicon import Lexicon
 from intents.likeness import PhraseIndex, Questions, StaffIndex
-from intents.model import Model
+from intents.model import Model, Opinion
 from intents.spelling import Changes, Speller
 from intents.text import Normalised, fold
 from intents.vectors import Floats, Vector
@@ -59,18 +59,19 @@ class Matcher:
         read_as = [self.speller.read(text.text) for text in texts]
         vectors = self.vectoriser.each(read([mended for mended, _, _ in read_as], self.lexicon.find))
         found = []
-        for (columns, values, known), as_meant, asking in zip(vectors, read_as, asks, strict=True):
-            opinions = self.model.opinions(columns, values)
-            signs = replace(danger_of(opinions[0], self.labels, known, opinions[1]), mended=as_meant[0])
-            evidence = self._ranked((columns, values, known), opinions, *as_meant) if asking else None
-            found.append((signs, evidence))
+        for vector, as_meant, asking in zip(vectors, read_as, asks, strict=True):
+            columns, values, known = vector
+            opinion = self.model.opinion(columns, values)
+            signs = danger_of(opinion.shares, self.labels, known, opinion.alarming)
+            evidence = self._ranked(vector, opinion, *as_meant) if asking else None
+            found.append((replace(signs, mended=as_meant[0]), evidence))
         return found
 
     def _evidence(self, vector: Vector, mended: str, corrected: Changes, slips: float) -> Evidence:
-        return self._ranked(vector, self.model.opinions(*vector[:2]), mended, corrected, slips)
+        return self._ranked(vector, self.model.opinion(*vector[:2]), mended, corrected, slips)
 
     def _ranked(
-        self, vector: Vector, opinions: tuple[Floats, float], mended: str, corrected: Changes, slips: float
+        self, vector: Vector, opinion: Opinion, mended: str, corrected: Changes, slips: float
     ) -> Evidence:
         columns, values, known = vector
         gist = self.vectoriser.gist_vector(columns, values)
@@ -81,12 +82,11 @@ class Matcher:
 
         def support(label: str) -> float:
             """Nothing was learned of a topic that only staff have; what they asked themselves speaks for it."""
-            learned = self.model.support(columns, values, self.labels.number[label])
+            learned = opinion.support(self.labels.number[label])
             return max(learned, self.staff.nearest(cosines, label)[0])
 
-        learned, alarming = opinions
-        shares = self._boosted(self._extended(learned), cosines)
-        return rank(shares, self.labels, nearest, support, known, corrected, alarming, slips, mended)
+        shares = self._boosted(self._extended(opinion.shares), cosines)
+        return rank(shares, self.labels, nearest, support, known, corrected, opinion.alarming, slips, mended)
 
     def _boosted(self, shares: Floats, cosines: Floats) -> Floats:
         """Probability of each label, the staff's questions weighed in."""
@@ -94,6 +94,7 @@ class Matcher:
         if not len(labels):
             return shares
         floor = np.where(boosts > 1, np.float32(1e-4), np.float32(0))
+        shares = shares.copy()
         shares[labels] = np.maximum(shares[labels], floor) * np.exp(boosts)
         result: Floats = shares / shares.sum()
         return result

@@ -24,6 +24,22 @@ def quiet(_what: str, _share: float) -> None:
     """Progress nobody looks at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the model makes of one vector: the probability of each label, and by the second opinion that a danger is reported now."""
+
+    shares: Floats
+    alarming: float
+    _values: Floats
+    _rows: Bytes  # the weights of its features
+
+    def support(self, label: int) -> float:
+        """The share (0 to 1) of the vector whose features speak for the label with this number rather than against it."""
+        if label >= self._rows.shape[1]:
+            return 0.0
+        return float((self._values * self._values) @ (self._rows[:, label] > 0))
+
+
 @dataclass
 class Model:
     """`weights` has a row a feature and a column a label, in steps of the row's `scales`: a byte each, for reading a few hundred
@@ -55,11 +71,9 @@ class Model:
         in_threads(measure, list(zip(starts, weights, strict=False)))
         return Model(labels, vectoriser, steps, scales, alarm)
 
-    def opinions(self, columns: Ints, values: Floats) -> tuple[Floats, float]:
-        """(probability of each label, probability by the second opinion that a danger is reported now) for one vector.
-
-        Columns that were added later say nothing here; of a text of which nothing is known the second opinion is 0.
-        """
+    def opinion(self, columns: Ints, values: Floats) -> Opinion:
+        """Of one vector. Columns that were added later say nothing here; of a text of which nothing is known the second opinion
+        is 0."""
         if len(columns) and columns.max() >= len(self.weights):
             trained = columns < len(self.weights)
             columns, values = columns[trained], values[trained]
@@ -67,16 +81,7 @@ class Model:
         logits = (values * self.scales.take(columns)) @ rows.astype(np.float32)
         powers = np.exp(logits - logits.max())
         alarming = sigmoid(float(values @ self.alarm.take(columns)) + RARITY) if len(columns) else 0.0
-        return powers / powers.sum(), float(alarming)
-
-    def support(self, columns: Ints, values: Floats, label: int) -> float:
-        """The share (0 to 1) of a vector whose features speak for `label` rather than against it."""
-        if label >= len(self.labels):
-            return 0.0
-        if len(columns) and columns.max() >= len(self.weights):
-            trained = columns < len(self.weights)
-            columns, values = columns[trained], values[trained]
-        return float((values * values) @ (self.weights[columns, label] > 0))
+        return Opinion(powers / powers.sum(), float(alarming), values, rows)
 
 
 class Trainer:
@@ -118,7 +123,7 @@ class Trainer:
         return softmax(np.hstack(self._both(lambda half: lines @ half, self._halves)))
 
     def support(self, row: int, label: int) -> float:
-        """What Model.support gives for a line, by what is learned so far."""
+        """What Opinion.support gives for a line, by what is learned so far."""
         cells = slice(self._matrix.indptr[row], self._matrix.indptr[row + 1])
         half, column = (0, label) if label < self._middle else (1, label - self._middle)
         values = self._matrix.data[cells]

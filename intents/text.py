@@ -96,6 +96,8 @@ def normalise(text: str, hint: str | None = None) -> Normalised:
 
 def guess_language(text: str, hint: str | None = None) -> str:
     """The language to answer in, from the script. Han alone is Chinese unless the patient is known to write Japanese."""
+    if text.isascii():
+        return "en" if not hint or _LATIN.search(text) else hint
     text = _DEGREES.sub("", unicodedata.normalize("NFKC", text))
     kana, hangul, han = (len(pattern.findall(text)) for pattern in (_KANA, _HANGUL, _HAN))
     latin = len(_LATIN.findall(text)) / 4  # a Latin letter says less than a syllable or character

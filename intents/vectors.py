@@ -95,9 +95,6 @@ class HashIndex:
         return starts.astype(np.int32), np.arange(deepest, dtype=np.int32)[:, None], shift
 
 
-NO_HASHES = HashIndex(np.zeros(0, np.uint64))
-
-
 def _standing_in(hashes: Hashes, times: int) -> Hashes:
     """Those that stand there so many times or more, in order."""
     ordered = np.sort(hashes)
@@ -112,14 +109,16 @@ class Vectoriser:
     """Vocabulary and weights.
 
     A feature is known by a 64-bit hash: `index` holds these in order and a feature's column is its place, so that a start
-    maps a file instead of building a dictionary of 430,000 strings. `weights` has one float a column.
+    maps a file instead of building a dictionary of 560,000 strings. `weights` has one float a column.
     """
 
     index: HashIndex
     weights: Floats
     gist: Ints  # a column's number among those of the gist, -1 for the others
     rarest: float  # weight given to a feature that staff introduce
-    extra: HashIndex = NO_HASHES  # of those; their columns follow the others
+    numbers: Ints | None = (
+        None  # the column of each place, and -1 at the end, where staff's features stand among the others
+    )
 
     @staticmethod
     def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix, Numbers]:
@@ -147,10 +146,14 @@ class Vectoriser:
         return hashes[self.index.places(hashes) < 0]
 
     def extended(self, extra: Hashes) -> "Vectoriser":
-        """A vectoriser that has columns for `extra` too, the `unknown` of what staff wrote. This one is unchanged."""
+        """A vectoriser that has columns for `extra` too, the `unknown` of what staff wrote: after the others. This one is unchanged."""
         weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
         gist = np.concatenate([self.gist, self.gist_width + np.arange(len(extra), dtype=np.int32)])
-        return Vectoriser(self.index, weights, gist, self.rarest, HashIndex(extra))
+        known = self.index.hashes
+        among = known.searchsorted(extra)
+        numbers = np.insert(np.arange(len(known), dtype=np.int32), among, len(known) + np.arange(len(extra)))
+        index = HashIndex(np.insert(known, among, extra))
+        return Vectoriser(index, weights, gist, self.rarest, np.append(numbers, np.int32(-1)))
 
     @property
     def width(self) -> int:
@@ -212,14 +215,10 @@ class Vectoriser:
         values = values.take(kept)
         return numbers.take(kept), values / max(1e-9, math.sqrt(float(values @ values)))
 
-    def _columns(self, hashes: Hashes) -> Numbers:
+    def _columns(self, hashes: Hashes) -> Ints:
         """The column of each feature, -1 where it is unknown."""
-        columns = self.index.places(hashes)
-        if len(self.extra.hashes):
-            unknown = np.flatnonzero(columns < 0)
-            added = self.extra.places(hashes[unknown])
-            columns[unknown] = np.where(added >= 0, added + len(self.index.hashes), -1)
-        return columns
+        places = self.index.places(hashes)
+        return places if self.numbers is None else self.numbers.take(places)
 
     def _rows(self, places: Ints, reading: Reading) -> tuple[sp.csr_matrix, Numbers]:
         """A row for each text, and of each the share of its features that are known."""
