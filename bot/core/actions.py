@@ -3,7 +3,6 @@
 from bot.core.effects import Decision, Effect
 from bot.core.values import Button, DatePicker, Message
 from bot.core.wording import Wording
-from intents.short_answers import read_agreement
 
 OFFERED = "person:yes"  # where the reply itself asks whether a person shall be told
 
@@ -22,29 +21,9 @@ def button(words: Wording, key: str, action: str) -> Button:
     return Button(words(key), action)
 
 
-def agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
-    """The action that a typed yes or no means, where the last reply asked whether data may be kept or a person shall be told.
-
-    An erasure is no such question: it wants its own words.
-    """
-    asked = buttons[0].action if buttons else ""
-    is_consent = split(asked)[0] == "consent"
-    if asked != OFFERED and not is_consent:
-        return None
-    meant = read_agreement(text)
-    if meant:
-        return asked
-    return "consent:no" if meant is False and is_consent else None
-
-
 def consent_asked(buttons: tuple[Button, ...]) -> Button | None:
     """The button that agrees, where a reply asks whether data may be kept."""
     return buttons[0] if buttons and split(buttons[0].action)[0] == "consent" else None
-
-
-def left_open(text: str, question: Button | None) -> str | None:
-    """What the name of the button that agrees means, typed when something else was spoken of since: on LINE it is gone by then."""
-    return question.action if question and text.strip().casefold() == question.label.casefold() else None
 
 
 def split(action: str) -> tuple[str, str]:

@@ -6,34 +6,39 @@ asks for, then a date, the small words of service, and the FAQ.
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core import answers, checkins, enrol, journey, pairing, procedure_date, rights, visits
-from bot.core.actions import MENU, OFFERED, agreed, button, consent_asked, left_open, say, split
+from bot.core import (
+    answers,
+    checkins,
+    enrol,
+    journey,
+    pairing,
+    procedure_date,
+    rights,
+    services,
+    typed,
+    visits,
+)
+from bot.core.actions import MENU, OFFERED, button, consent_asked, say, split
 from bot.core.dates import DateReading, read_date
 from bot.core.effects import (
     Decision,
-    EraseAll,
     OpenAlert,
     RecordUnanswered,
     Relay,
     RequestAppointment,
     SetDetail,
-    SetLanguage,
-    SetReminders,
     StopAsking,
     Unreachable,
 )
-from bot.core.hours import is_open, next_opening, on_call_until
-from bot.core.recovery import local_date, recovery_day
-from bot.core.values import Button, Context, Incoming, Message
+from bot.core.recovery import local_date
+from bot.core.values import Context, Incoming, Message
 from bot.core.wording import Wording
 from intents.faq import Faq
-from intents.languages import DEFAULT_LANGUAGE, LANGUAGES
+from intents.languages import DEFAULT_LANGUAGE
 from intents.types import Understanding
 
-NAMED = ("reminders", "privacy", "data", "language", "pause", "resume", "stop", "delete", "book", "recovery")
 MAX_TEXT = 4096  # what Telegram lets a person type; longer texts come from elsewhere
 
 
@@ -52,7 +57,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
     if context.taken_over:
         return _beside_a_person(event, words, context)
     if event.kind == "joined":
-        return _start(words, context)
+        return services.start(words, context)
     if event.kind == "action":
         return _action(event.action, words, context, event)
     if meaning is None or not meaning.text.strip():
@@ -63,7 +68,7 @@ def decide(event: Incoming, meaning: Understanding | None, context: Context, faq
 
 
 def _beside_a_person(event: Incoming, words: Wording, context: Context) -> Decision:
-    own = rights.asked_for(event, typed_label(event.text, context.last_buttons))
+    own = rights.asked_for(event, typed.label(event.text, context.last_buttons))
     if own:
         return rights.carried_out(_action(own, words, context, event))
     return Decision((), (Relay(),), "taken_over")
@@ -71,11 +76,11 @@ def _beside_a_person(event: Incoming, words: Wording, context: Context) -> Decis
 
 def _linked(event: Incoming, words: Wording, context: Context) -> Decision | None:
     """What a link of the clinic, or a code from the patient's other chat, leads to."""
-    typed = _typed(event, context)
+    asked = typed.asked(event.text, context.last_buttons, context.consent_open)
     if context.invitation:
-        return enrol.follow(event, typed, words, context, context.invitation)
+        return enrol.follow(event, asked, words, context, context.invitation)
     if context.code:
-        return pairing.join(context.code, bool(typed or event.action), words, context)
+        return pairing.join(context.code, bool(asked or event.action), words, context)
     return None
 
 
@@ -87,7 +92,7 @@ def words_for(meaning: Understanding | None, event: Incoming, context: Context, 
     traditional = (
         patient.traditional if patient.language else hint.lower().startswith(("zh-hant", "zh-tw", "zh-hk"))
     )
-    if meaning and meaning.text.strip() and not _command(event.text):
+    if meaning and meaning.text.strip() and not typed.command(event.text):
         if meaning.language == "zh" and language != "zh":
             traditional = meaning.traditional
         elif meaning.language == "zh":
@@ -133,9 +138,10 @@ def _without_words(event: Incoming, words: Wording) -> Decision:
 
 
 def _text(event: Incoming, meaning: Understanding, words: Wording, context: Context) -> Decision:
-    typed = _typed(event, context) or _named(event.text, words)
-    if typed:
-        return _action(typed, words, context, event)
+    if action := typed.asked(event.text, context.last_buttons, context.consent_open) or typed.named(
+        event.text, words
+    ):
+        return _action(action, words, context, event)
     if context.asking_wishes and visits.are_wishes(meaning):
         return visits.requested(event.text, words)
     reading = _date(event.text, words, context)
@@ -189,38 +195,13 @@ def _asked_for_a_date(context: Context) -> bool:
     return any(offered.action.startswith("date:") for offered in context.last_buttons)
 
 
-def _typed(event: Incoming, context: Context) -> str | None:
-    return typed_label(event.text, context.last_buttons) or left_open(event.text, context.consent_open)
-
-
-def typed_label(text: str, buttons: tuple[Button, ...]) -> str | None:
-    """The action of the button whose label, or number, was typed instead of tapped; `/word` is the menu's."""
-    wanted = text.strip().casefold()
-    for number, offered in enumerate(buttons, 1):
-        if wanted in (offered.label.casefold(), str(number)):
-            return offered.action
-    return _command(text) or agreed(text, buttons)
-
-
-def _named(text: str, words: Wording) -> str | None:
-    """The menu's verb that a button of ours is called by, whether or not it was just shown: "Pause reminders"."""
-    wanted = text.strip().casefold()
-    return next((verb for verb in NAMED if wanted == words(f"btn_{verb}").casefold()), None)
-
-
-def _command(text: str) -> str | None:
-    """The menu's verb that `/verb` asks for, typed where there are no commands. It is a word of no language."""
-    wanted = text.strip().casefold()
-    return wanted[1:] if wanted.startswith("/") and wanted[1:] in MENU else None
-
-
 def _answer(
     entry_id: str, words: Wording, context: Context, meaning: Understanding | None = None
 ) -> Decision:
     entry = words.faq.entries.get(entry_id)
     if entry is None:  # a button older than the FAQ
         return Decision((answers.unknown(words),), (), "unknown")
-    day = _day(words, context)
+    day = journey.today(context, words)
     message = answers.answer(entry, words, day, meaning.also if meaning else ())
     if entry.id in visits.ENTRIES:
         message = replace(message, buttons=(button(words, "btn_book", "book"), *message.buttons))
@@ -228,11 +209,6 @@ def _answer(
         message = answers.ask_helpful(message, entry, words)
     score = meaning.matches[0].score if meaning else None
     return Decision((message,), (), "answer", entry=entry.id, score=score)
-
-
-def _day(words: Wording, context: Context) -> int | None:
-    zone = context.patient.timezone or words.faq.clinic.timezone
-    return recovery_day(context.patient.procedure_date, context.now, zone)
 
 
 # --- buttons, commands and words of service
@@ -255,9 +231,9 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
         case "entry":
             return _answer(argument, words, context)
         case "source" if argument:
-            return _source(words, replace(context, last_entry=argument), event)
+            return services.source(words, replace(context, last_entry=argument), event)
         case "lang":
-            return _language(argument, words, context)
+            return services.language(argument, words, context)
         case "date" if argument:
             day, _, kind = argument.partition(":")
             try:
@@ -268,7 +244,7 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
         case "consent":
             return procedure_date.consented(argument, words, context)
         case "delete" if argument:
-            return _delete(argument, words)
+            return services.delete(argument, words)
         case "detail":
             key = "reminders_detail_on" if argument == "on" else "reminders_detail_off"
             return say(words(key), outcome="detail", effects=(SetDetail(argument == "on"),))
@@ -280,182 +256,6 @@ def _pressed(action: str, words: Wording, context: Context, event: Incoming) -> 
 
 
 def _service(service: str, words: Wording, context: Context, event: Incoming) -> Decision:
-    handler = _SERVICES.get(service)
-    return handler(words, context, event) if handler else _help(words, context, event)
-
-
-def _start(words: Wording, context: Context) -> Decision:
-    greeting = Message(
-        words("greeting"),
-        (
-            button(words, "btn_date", "date"),
-            button(words, "btn_person", "person"),
-            button(words, "btn_help", "help"),
-        ),
-    )
-    if context.patient.language:
-        return Decision((greeting,), (), "start")
-    return Decision((greeting, _language_choice(words)), (), "start")
-
-
-def _language_choice(words: Wording) -> Message:
-    buttons = [Button(LANGUAGES[code].name, f"lang:{code}") for code in words.faq.languages]
-    if "zh" in words.faq.languages:
-        buttons[-1:] = [b for b in buttons[-1:] if b.action != "lang:zh"]
-        buttons = [b for b in buttons if b.action != "lang:zh"]
-        buttons += [Button("简体中文", "lang:zh"), Button("繁體中文", "lang:zh-Hant")]
-    return Message(words("choose_language"), tuple(buttons))
-
-
-def _language(argument: str, words: Wording, context: Context) -> Decision:
-    code, _, script = argument.partition("-")
-    if code not in words.faq.languages:
-        return Decision((_language_choice(words),), (), "language")
-    chosen = Wording(words.faq, code, script == "Hant", words.platform)
-    return say(
-        chosen("language_set"),
-        button(chosen, "btn_help", "help"),
-        outcome="language",
-        effects=(SetLanguage(code, script == "Hant"),),
-    )
-
-
-def _help(words: Wording, context: Context, event: Incoming) -> Decision:
-    rows = (
-        ("btn_date", "date"),
-        ("btn_reminders", "reminders"),
-        ("btn_person", "person"),
-        ("btn_privacy", "privacy"),
-        ("btn_data", "data"),
-        ("btn_language", "language"),
-    )
-    return say(words("help"), *(button(words, key, action) for key, action in rows), outcome="help")
-
-
-def _person(words: Wording, context: Context, event: Incoming) -> Decision:
-    alert = OpenAlert("person", "call", None, event.text)
-    clinic = words.faq.clinic
-    if not context.staff_reachable:
-        return say(words("person_unreachable"), outcome="person", effects=(alert,))
-    if is_open(clinic, context.now):
-        return say(words("person_open"), outcome="person", effects=(alert,))
-    if until := on_call_until(clinic, context.now):
-        return say(words("person_on_call", until=words.moment(until)), outcome="person", effects=(alert,))
-    opening = next_opening(clinic, context.now)
-    when = words.moment(opening) if opening else "-"
-    return say(words("person_closed", next_open=when), outcome="person", effects=(alert,))
-
-
-def _recovery(words: Wording, context: Context, event: Incoming) -> Decision:
-    if context.patient.procedure_date is None:
-        return procedure_date.ask(words, context, event)
-    return Decision((journey.card(context, words),), (), "recovery")
-
-
-def _my_reminders(words: Wording, context: Context, event: Incoming) -> Decision:
-    date_button = button(words, "btn_date", "date")
-    if context.patient.procedure_date is None:
-        return say(words("reminders_none"), date_button, outcome="my_reminders")
-    state = context.patient.reminders
-    if state == "stopped":
-        return say(words("reminders_stopped"), button(words, "btn_resume", "resume"), outcome="my_reminders")
-    day = _day(words, context)
-    lines = [words("day_known", day=day)] if day is not None and day >= 0 else []
-    lines += [words("reminders_paused")] if state == "paused" else []
-    lines += [words("reminders_header"), *journey.listing(context, words)]
-    switch = ("btn_resume", "resume") if state == "paused" else ("btn_pause", "pause")
-    return say(
-        "\n".join(lines),
-        button(words, *switch),
-        button(words, "btn_stop", "stop"),
-        date_button,
-        outcome="my_reminders",
-    )
-
-
-def _set_reminders(words: Wording, context: Context, state: str) -> Decision:
-    key, effect = {
-        "paused": ("reminders_paused", SetReminders("paused")),
-        "stopped": ("reminders_stopped", SetReminders("stopped")),
-        "on": ("reminders_resumed", SetReminders("on")),
-    }[state]
-    if state != "stopped" and context.patient.procedure_date is None:
-        return say(words("reminders_none"), button(words, "btn_date", "date"), outcome="reminders_on")
-    other = ("btn_resume", "resume") if state != "on" else ("btn_reminders", "reminders")
-    return say(words(key), button(words, *other), outcome=f"reminders_{state}", effects=(effect,))
-
-
-def _privacy(words: Wording, context: Context, event: Incoming) -> Decision:
-    return say(
-        words.on_data("privacy"),
-        button(words, "btn_data", "data"),
-        button(words, "btn_delete", "delete"),
-        outcome="privacy",
-    )
-
-
-def _my_data(words: Wording, context: Context, event: Incoming) -> Decision:
-    patient = context.patient
-    if patient.consent_at is None:
-        return say(words("my_data_none"), button(words, "btn_privacy", "privacy"), outcome="my_data")
-    lines = [words("my_data"), words("my_data_line_language", language=LANGUAGES[words.language].name)]
-    lines += journey.procedure_lines(patient, words)
-    lines.append(words("my_data_line_reminders", sent=context.sent, pending=len(context.upcoming)))
-    if context.check_ins:
-        lines.append(words("my_data_line_check_ins", answers=checkins.listing(context, words)))
-    lines.append(words("my_data_line_consent", date=words.date(patient.consent_at.date())))
-    return say(
-        "\n".join(lines),
-        *pairing.offered(words),
-        button(words, "btn_delete", "delete"),
-        button(words, "btn_privacy", "privacy"),
-        outcome="my_data",
-    )
-
-
-def _delete_ask(words: Wording, context: Context, event: Incoming) -> Decision:
-    lines = [words("delete_confirm")]
-    if context.taken_over or context.alert_open:  # what staff see of it goes too
-        lines.append(words("delete_ends_talk"))
-    return say(
-        "\n\n".join(lines),
-        button(words, "btn_yes", "delete:yes"),
-        button(words, "btn_no", "delete:no"),
-        outcome="delete_ask",
-    )
-
-
-def _delete(argument: str, words: Wording) -> Decision:
-    if argument == "yes":
-        return say(words("delete_done"), outcome="delete", effects=(EraseAll(),))
-    return say(words("delete_cancelled"), outcome="delete_cancelled")
-
-
-def _source(words: Wording, context: Context, event: Incoming) -> Decision:
-    entry = words.faq.entries.get(context.last_entry or "")
-    if entry is None:
-        return _help(words, context, event)
-    lines = [answers.source_line(entry, words)]
-    sources = (words.faq.file.sources[id] for id in entry.sources)
-    lines += [link for s in sources if (link := f"https://doi.org/{s.doi}" if s.doi else s.url)]
-    return say("\n".join(lines), outcome="source", effects=())
-
-
-_SERVICES: dict[str, Callable[[Wording, Context, Incoming], Decision]] = {
-    "start": lambda words, context, event: _start(words, context),
-    "help": _help,
-    "person": _person,
-    "book": lambda words, context, event: _answer("book_consultation", words, context),
-    "set_date": procedure_date.ask,
-    "recovery": _recovery,
-    "my_reminders": _my_reminders,
-    "pause": lambda words, context, event: _set_reminders(words, context, "paused"),
-    "resume": lambda words, context, event: _set_reminders(words, context, "on"),
-    "stop": lambda words, context, event: _set_reminders(words, context, "stopped"),
-    "privacy": _privacy,
-    "my_data": _my_data,
-    "delete_data": _delete_ask,
-    "change_language": lambda words, context, event: Decision((_language_choice(words),), (), "language"),
-    "source": _source,
-    "pair": lambda words, context, event: pairing.offer(words, context),
-}
+    if service == "book":
+        return _answer("book_consultation", words, context)
+    return services.of(service)(words, context, event)

@@ -44,12 +44,17 @@ def _neutral(step: Step, words: Wording) -> str:
     return words("reminder_neutral_start") if step.day == 0 else words("reminder_neutral", day=step.day)
 
 
+def today(context: Context, words: Wording) -> int | None:
+    """The day of recovery; None where no date is known."""
+    zone = context.patient.timezone or words.faq.clinic.timezone
+    return recovery_day(context.patient.procedure_date, context.now, zone)
+
+
 def card(context: Context, words: Wording) -> Message:
     """Which day it is and what comes next, of one who has given a date."""
     patient = context.patient
     assert patient.procedure_date
-    zone = patient.timezone or words.faq.clinic.timezone
-    day = recovery_day(patient.procedure_date, context.now, zone)
+    day = today(context, words)
     lines = procedure_lines(patient, words)
     if patient.reminders != "on":
         lines.append(words(f"reminders_{patient.reminders}"))

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.channels.port import Channel
-from bot.core import checkins, enrol, pairing, procedures
-from bot.core.actions import left_open
-from bot.core.conversation import typed_label
+from bot.core import checkins, enrol, pairing, procedures, typed
 from bot.core.values import (
     Asked,
     Button,
@@ -104,9 +102,8 @@ class Knowing:
             store.came_back(address)
         situation = self._staff.situation(address)
         session = question.session
-        typed = typed_label(event.text, _offered(session, situation))
-        typed = typed or left_open(event.text, _open(session, situation))
-        payload, code = enrol.asked_for(event, typed), pairing.typed_code(event, typed)
+        asked = typed.asked(event.text, _offered(session, situation), _open(session, situation))
+        payload, code = enrol.asked_for(event, asked), pairing.typed_code(event, asked)
         return Known(
             patient,
             tuple(store.upcoming(patient.id)) if patient and patient.id else (),
