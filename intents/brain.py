@@ -77,6 +77,7 @@ class Brain:
         groups = np.unique([line.language for line in library.lines], return_inverse=True)[1]
 
         vectoriser, matrix, known = Vectoriser.fit(reading, labels)
+        del reading  # the largest of all
         dangers = np.array([label.startswith("!") for label in labels], np.float32)
         held_out = np.array([_fold_of(item) == 0 for item in folded])
         first, second = EPOCHS if len(labels) >= LARGE else EPOCHS_OF_FEW

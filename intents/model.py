@@ -181,13 +181,14 @@ class Trainer:
     def _learn(self, batch: Numbers, step: float) -> None:
         used, part = self._part(batch)
         # Gathered once and written back once: memory is what training costs.
-        halves, alarm = self._both(lambda half: half[used], self._halves), self.alarm[used]
-        error = softmax(np.hstack(self._both(lambda weights: part @ weights, halves)))
+        halves, alarm = self._both(lambda half: half.take(used, 0), self._halves), self.alarm[used]
+        turned = part.T.tocsr()
+        # By features, one after the other, so that the weights are read in order: by lines it takes three times as long.
+        error = softmax(np.hstack(self._both(lambda weights: turned.T @ weights, halves)))
         error[np.arange(len(batch)), self._targets[batch]] -= 1
         false = (sigmoid(part @ alarm + RARITY) - self._alarms[batch]).astype(np.float32)
         self._missed[batch] = np.maximum(np.abs(error).max(1), np.abs(false))
         errors = (error[:, : self._middle], error[:, self._middle :])
-        turned = part.T.tocsr()
         gradients = self._both(lambda of_half: turned @ np.ascontiguousarray(of_half), errors)
         missed = turned @ false
         squares = self._both(lambda gradient: np.einsum("ij,ij->i", gradient, gradient), gradients)

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from intents.features import BLOCKS, Hashes, Numbers, Reading, blocks_of
+from intents.features import BLOCKS, NO_NUMBERS, Hashes, Numbers, Reading, blocks_of
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Vector = tuple[Ints, Floats, float]  # columns, values of unit length, share of the features that are known
 Gist = tuple[Ints, Floats]  # columns of the gist, values of unit length
+NO_INTS, NO_FLOATS = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 # How much each block may say, found on held-out lines of the library and on public question sets.
 BLOCK_WEIGHTS = {
@@ -181,7 +182,7 @@ class Vectoriser:
         of_all = blocks_of(reading.hashes)
         columns, blocks = columns.take(found), of_all.take(found)
         if not len(columns):
-            return np.zeros(0, np.int32), np.zeros(0, np.float32), 0.0
+            return NO_INTS, NO_FLOATS, 0.0
         counts, total = (np.bincount(some, minlength=_BLOCKS).tolist() for some in (blocks, of_all))
         known = sum(counts[block] for block in _TELLING) / max(1, sum(total[block] for block in _TELLING))
         counts[_CJK] += counts[_CJK3]  # see _GROUP
@@ -197,16 +198,21 @@ class Vectoriser:
 
     def gist_of(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         """The rows of `matrix` by words and characters alone, of unit length again, with the columns of the gist."""
-        numbers = self.gist[matrix.indices]
-        kept = numbers >= 0
-        pointers = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-        lengths = np.sqrt(
-            np.add.reduceat(np.append(np.where(kept, matrix.data, 0) ** 2, 0), matrix.indptr[:-1])
-        )
-        lengths[np.diff(matrix.indptr) == 0] = 1
-        values = matrix.data[kept] / np.repeat(np.maximum(lengths, 1e-9), np.diff(pointers))
-        shape = (matrix.shape[0], self.gist_width)
-        return sp.csr_matrix((values.astype(np.float32), numbers[kept], pointers), shape=shape)
+        starts, rows = matrix.indptr, matrix.shape[0]
+        parts: list[tuple[Ints, Floats, Numbers]] = [(NO_INTS, NO_FLOATS, NO_NUMBERS)]
+        for first in range(0, rows, ROWS_AT_ONCE):
+            last = min(rows, first + ROWS_AT_ONCE)
+            here = slice(starts[first], starts[last])
+            numbers = self.gist.take(matrix.indices[here])
+            kept = numbers >= 0
+            row = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))[kept]
+            values = matrix.data[here][kept]
+            lengths = np.sqrt(np.bincount(row, values * values, last - first)).astype(np.float32)
+            counts = np.bincount(row, minlength=last - first)
+            parts.append((numbers[kept], values / np.maximum(lengths, 1e-9)[row], counts))
+        columns, values, counts = (np.concatenate(of_all) for of_all in zip(*parts, strict=True))
+        pointers = np.concatenate([[0], np.cumsum(counts)])
+        return sp.csr_matrix((values, columns, pointers), shape=(rows, self.gist_width))
 
     def gist_vector(self, columns: Ints, values: Floats) -> Gist:
         """One text's gist, of unit length."""
