@@ -53,6 +53,8 @@ def test_a_danger_sign_is_recognised_in_every_language(
 @pytest.mark.parametrize(
     "text",
     [
+        "shoe size 38.5",
+        "오늘밤 출근해도 돼요?",
         "no fever, just a bit sore",
         "what if I get a fever?",
         "i could kill for a glass of wine, is it ok on day 6",
@@ -64,6 +66,27 @@ def test_a_danger_sign_is_recognised_in_every_language(
 )
 def test_what_only_looks_like_a_danger_sign_is_no_alarm(understander: Understander, text: str) -> None:
     assert understander.understand(text).outcome != "danger"
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("can i drink tonight?", "alcohol"),
+        ("can i fly this weekend", "flying_travel"),
+        ("今夜お酒飲んでいい?", "alcohol"),
+        ("歯医者行っていい?", "dental_treatment"),
+        ("오늘 밤 술 마셔도 돼요?", "alcohol"),
+        ("오늘 달리기 해도 돼요?", "exercise"),
+        ("今晚可以喝酒吗", "alcohol"),
+        ("能化妆吗", "makeup"),
+    ],
+)
+def test_the_plainest_questions_are_answered_outright(
+    understander: Understander, text: str, topic: str
+) -> None:
+    meaning = understander.understand(text)
+
+    assert (meaning.outcome, meaning.matches[0].id) == ("answer", topic)
 
 
 def test_danger_sign_wins_over_perfect_match(understander: Understander) -> None:
@@ -110,7 +133,7 @@ def test_an_entry_that_the_library_does_not_know_is_found_in_other_words_too(
 
 
 def test_entry_of_its_own_threshold_is_answered_only_when_surer(understander: Understander) -> None:
-    text = "can i have a beer tonight"
+    text = "would it be ok to have a beer or two with dinner tonight"
     strict = load(small_text().replace("  - id: alcohol\n", "  - id: alcohol\n    threshold: 1.0\n"))
 
     assert understander.understand(text).outcome == "answer"
@@ -352,8 +375,14 @@ QUIET: Gate = {
     "false_alarm": lambda percent: percent <= 6,
     "near_miss_alarm": lambda percent: percent <= 20,
 }
+PLAIN: Gate = {
+    "top1": lambda percent: percent >= 86,
+    "top3": lambda percent: percent >= 95,
+    "answered_wrong": lambda percent: percent <= 8,  # of some several answers would be right
+    "false_alarm": lambda percent: percent <= 3,
+}
 GATES = {
-    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "elsewhere": ELSEWHERE, "quiet": QUIET,
+    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "elsewhere": ELSEWHERE, "quiet": QUIET, "plain": PLAIN,
 }  # fmt: skip
 FOLDERS = [
     pytest.param(name, marks=pytest.mark.slow if gate is HARDER else ()) for name, gate in GATES.items()
