@@ -36,7 +36,7 @@ class Readers:
             try:
                 self._pool = ProcessPoolExecutor(workers, get_context("spawn"))
                 self._ready = [self._pool.submit(_prepare, number == 0) for number in range(workers)]
-            except OSError:
+            except (OSError, BrokenProcessPool):
                 self.close()
 
     def __enter__(self) -> "Readers":

@@ -117,9 +117,7 @@ class Vectoriser:
     weights: Floats
     gist: Ints  # a column's number among those of the gist, -1 for the others
     rarest: float  # weight given to a feature that staff introduce
-    numbers: Ints | None = (
-        None  # the column of each place, and -1 at the end, where staff's features stand among the others
-    )
+    numbers: Ints | None = None  # where staff's stand among the others: the column of each place, and -1
 
     @staticmethod
     def fit(reading: Reading, labels: Sequence[str]) -> tuple["Vectoriser", sp.csr_matrix, Numbers]:
@@ -150,10 +148,10 @@ class Vectoriser:
         """A vectoriser that has columns for `extra` too, the `unknown` of what staff wrote: after the others. This one is unchanged."""
         weights = np.concatenate([self.weights, np.full(len(extra), self.rarest, np.float32)])
         gist = np.concatenate([self.gist, self.gist_width + np.arange(len(extra), dtype=np.int32)])
-        known = self.index.hashes
-        among = known.searchsorted(extra)
-        numbers = np.insert(np.arange(len(known), dtype=np.int32), among, len(known) + np.arange(len(extra)))
-        index = HashIndex(np.insert(known, among, extra))
+        among = self.index.hashes.searchsorted(extra)
+        numbers = np.arange(self.width, dtype=np.int32) if self.numbers is None else self.numbers[:-1]
+        numbers = np.insert(numbers, among, self.width + np.arange(len(extra)))
+        index = HashIndex(np.insert(self.index.hashes, among, extra))
         return Vectoriser(index, weights, gist, self.rarest, np.append(numbers, np.int32(-1)))
 
     @property

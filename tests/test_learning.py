@@ -252,6 +252,18 @@ def test_a_hash_is_found_where_it_stands_and_nowhere_else(size: int) -> None:
     assert (known.places(unknown) == -1).all()
 
 
+def test_features_of_the_staff_stand_after_the_others_however_often_some_are_added() -> None:
+    base, matrix, _ = Vectoriser.fit(reading(TEXTS), ["a", "b", "c", "c", "c"])
+    first, second = (np.sort(np.unique(read([text]).hashes)) for text in ("zebra zoo", "quokka"))
+
+    once = base.extended(first)
+    twice = once.extended(np.setdiff1d(second, first))
+
+    assert (once.matrix(reading(TEXTS))[:, : base.width] != matrix).nnz == 0
+    assert set(twice.vector(read(["zebra zoo"]))[0]) == set(range(base.width, once.width))
+    assert set(twice.vector(read(["quokka"]))[0]) >= set(range(once.width, twice.width))
+
+
 def test_hashes_that_all_begin_alike_are_found_too() -> None:
     hashes = np.arange(100, dtype=np.uint64)
 
