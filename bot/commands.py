@@ -1,13 +1,13 @@
 """What the commands do, apart from printing: small functions that __main__ wires to the terminal."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from bot.core import answers, checkins, journey
 from bot.core.conversation import decide
 from bot.core.reminders import plan
-from bot.core.values import Address, Context, Incoming, Patient
+from bot.core.values import Address, Button, Context, Incoming, Patient
 from bot.core.wording import Wording
 from intents.faq import THREAD_LIFT, URGENCIES, Faq, Step
 from intents.languages import LANGUAGES
@@ -17,9 +17,15 @@ ASKER = Address("console", "ask")
 
 
 def ask(
-    understander: Understander, text: str, day: int | None, language: str | None, now: dt.datetime
+    understander: Understander,
+    text: str,
+    day: int | None,
+    language: str | None,
+    now: dt.datetime,
+    buttons: bool = False,
 ) -> dict[str, object]:
-    """One message -> the line that `smileline ask --jsonl` prints. `day`: the recovery day of the asker."""
+    """One message -> the line that `smileline ask --jsonl` prints. `day`: the recovery day of the asker. `buttons`: the reply
+    ends with them, in brackets."""
     faq = understander.faq
     meaning = understander.understand(text, language)
     date = (
@@ -42,7 +48,10 @@ def ask(
         "urgency": urgency,
         "red_flag": meaning.red_flag,
         "matches": [{"id": match.id, "score": match.score} for match in meaning.matches],
-        "reply": "\n\n".join(message.words for message in decision.replies),
+        "reply": "\n\n".join(
+            _with(message.buttons, message.words) if buttons else message.words
+            for message in decision.replies
+        ),
     }
 
 
@@ -61,8 +70,12 @@ def preview(
 def _as_sent(step: Step, words: Wording, detail: bool, date: dt.date) -> str:
     """The push, with the answers that its check-in offers in brackets."""
     message = journey.reminder(step, words, detail, asks_for=date)
-    offered = " ".join(f"[{answer.label}]" for answer in checkins.buttons(step, date, words))
-    return f"{message.text}\n{offered}".rstrip()
+    return _with(checkins.buttons(step, date, words), message.text)
+
+
+def _with(buttons: Iterable[Button], text: str) -> str:
+    offered = " ".join(f"[{button.label}]" for button in buttons)
+    return f"{text}\n{offered}".rstrip()
 
 
 def known_language(language: str) -> bool:

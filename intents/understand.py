@@ -227,4 +227,7 @@ class Understander:
 
 
 def _best(shares: dict[str, float]) -> tuple[str, float] | None:
-    return max(shares.items(), key=lambda item: item[1]) if shares else None
+    if not shares:
+        return None
+    name = max(shares, key=shares.__getitem__)
+    return name, shares[name]

@@ -79,6 +79,14 @@ def test_ask_survives_bytes_that_are_no_text(smileline) -> None:  # type: ignore
     assert len(done.stdout.splitlines()) == 2
 
 
+def test_ask_shows_what_there_is_to_choose_from(smileline) -> None:  # type: ignore[no-untyped-def]
+    done = smileline("ask", given=b"hmm mirror lopsided or what\n")
+
+    shown = done.stdout.decode()
+    assert shown.rstrip().endswith("]")
+    assert shown.count("[") >= 3
+
+
 def test_ask_on_a_day_says_first_what_holds_then(smileline) -> None:  # type: ignore[no-untyped-def]
     question = "how long does the swelling last\n"
 

@@ -71,7 +71,7 @@ def ask(
     now = dt.datetime.now(dt.UTC)
     for raw in sys.stdin.buffer:
         text = raw.decode("utf-8", "replace").rstrip("\r\n")
-        result = commands.ask(ready, text, day, lang, now)
+        result = commands.ask(ready, text, day, lang, now, buttons=not jsonl)
         line = json.dumps(result, ensure_ascii=False) if jsonl else f"{result['reply']}\n"
         sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
         if not jsonl:
