@@ -53,6 +53,17 @@ def test_a_danger_sign_is_recognised_in_every_language(
 @pytest.mark.parametrize(
     "text",
     [
+        "still bleeding", "I'm bleeding", "pain!!!", "出血しています", "痛い痛い痛い", "急に腫れた", "糸が出た",
+        "피나요", "안 보여요", "더 부었어요", "아파 죽겠어요", "出血了", "又出血了", "疼死了", "看不清",
+    ],
+)  # fmt: skip
+def test_a_report_of_a_word_or_two_is_recognised(understander: Understander, text: str) -> None:
+    assert understander.understand(text).outcome == "danger"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "shoe size 38.5",
         "오늘밤 출근해도 돼요?",
         "no fever, just a bit sore",
