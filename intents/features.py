@@ -45,8 +45,9 @@ _L = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _V = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"]
 
-PAIRED = 20  # distinct characters of a message that are paired with each other
-NEAR = 5  # words between which a pair is made
+PAIRED = 40  # distinct characters of a message that are paired with others
+PAIRS, PAIRS_EACH = 48, 3  # of a message's characters, the nearest ones: so many, or so many for each character of a long message
+NEAR = 4  # words between which a pair is made
 AT_ONCE = (
     256  # texts in one array; no more, for a row's number has eight bits where features are put in order
 )
@@ -57,7 +58,7 @@ _TOLD, _BLOCK = (
     np.uint64(2 * _WIDTH - 1),
     np.uint64(_WIDTH - 1),
 )  # bits of a hash: the number of blocks is a power of two
-_LONGEST = 6  # characters of a run
+_LONGEST = 4  # characters of a run
 _POWERS = np.cumprod(np.full(_LONGEST, _ODD, np.uint64), dtype=np.uint64)
 
 
@@ -221,12 +222,12 @@ def _stems(said: _Said) -> Iterator[_Found]:
 
 
 def _paired(said: Sequence[tuple[int, str]], block: int) -> _Found:
-    """Distinct characters of a text two by two, in any order."""
+    """Distinct characters of a text that stand near each other two by two, in any order."""
     distinct = ["".join(dict.fromkeys(run))[:PAIRED] for _, run in said]
     codes = _codes("".join(distinct))
     codes *= codes * _POWERS[2] + _POWERS[1]  # so that two of them tell their sum
     counts = [len(run) for run in distinct]
-    firsts, seconds = _numbered_on([_combinations(count) for count in counts], counts)
+    firsts, seconds = _numbered_on([_near_each_other(count) for count in counts], counts)
     return codes[firsts] + codes[seconds], _homes(said, counts)[firsts] + block
 
 
@@ -284,7 +285,7 @@ class _Runs:
 _LETTERS = _Runs((2, _CHAR), (3, _CHAR), (4, _CHAR), (4, _CROSS))
 _CHARACTERS = _Runs((1, _CJK), (2, _CJK), (3, _CJK3))
 _SYLLABLES = _Runs((1, _SYLLABLE), (2, _SYLLABLE))
-_JAMOS = _Runs(*((size, _JAMO) for size in (3, 4, 5, 6)))
+_JAMOS = _Runs((3, _JAMO), (4, _JAMO))
 
 
 def _unspaced(said: _Said) -> list[tuple[int, str]]:
@@ -340,8 +341,10 @@ def _neighbours(count: int) -> Numbers:
 
 
 @cache
-def _combinations(count: int) -> Numbers:
-    return np.array([*combinations(range(count), 2)], np.int64).reshape(-1, 2).T.copy()
+def _near_each_other(count: int) -> Numbers:
+    """The places of `count` characters two by two, as rows: what stands far apart in a long message says little together."""
+    nearest = sorted(combinations(range(count), 2), key=lambda pair: pair[1] - pair[0])
+    return np.array(nearest[: max(PAIRS, PAIRS_EACH * count)], np.int64).reshape(-1, 2).T.copy()
 
 
 def _numbered_on(tables: Sequence[Numbers], counts: Sequence[int]) -> Numbers:

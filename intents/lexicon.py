@@ -34,7 +34,7 @@ class Lexicon:
     concepts: dict[str, str]  # folded word or phrase -> concept; without spaces where the script needs none
     markers: Markers  # language -> kind of marker -> folded words
     lengths: Lengths  # of the unspaced words among the concepts
-    sizes: Lengths  # of the phrases of several words, in words, by their first word
+    sizes: Lengths  # of the phrases of several words, in words, by their first two words
     marked: dict[str, tuple[dict[str, frozenset[str]], Lengths]]  # language -> markers' kinds and lengths
 
     @staticmethod
@@ -75,7 +75,7 @@ class Lexicon:
     def _spaced(self, words: list[str]) -> list[str]:
         found, at = [], 0
         while at < len(words):
-            for size in self.sizes.get(words[at], _ALONE):
+            for size in self.sizes.get(" ".join(words[at : at + 2]), _ALONE):
                 concept = self.concepts.get(" ".join(words[at : at + size]))
                 if concept:
                     found.append(concept)
@@ -138,8 +138,9 @@ def _sizes(phrases: Iterable[str]) -> Lengths:
     sizes: dict[str, set[int]] = {}
     for phrase in phrases:
         if " " in phrase:
-            sizes.setdefault(phrase[: phrase.index(" ")], {1}).add(1 + phrase.count(" "))
-    return {first: sorted(found, reverse=True) for first, found in sizes.items()}
+            first, second, *_ = phrase.split(" ", 2)
+            sizes.setdefault(f"{first} {second}", {1}).add(1 + phrase.count(" "))
+    return {start: sorted(found, reverse=True) for start, found in sizes.items()}
 
 
 def _kinds(markers: dict[str, tuple[str, ...]]) -> tuple[dict[str, frozenset[str]], Lengths]:
