@@ -25,7 +25,7 @@ from intents.types import Match, Service, Understanding
 
 Message = tuple[str, str | None]  # text, its writer's own language where that is known
 
-ANSWER = 0.64  # confidence from which one answer is given outright
+ANSWER = 0.66  # confidence from which one answer is given outright
 CHOICES = 0.12  # confidence from which choices are offered
 SURE = 0.85  # confidence in a whole message from which its only question is not looked at by itself
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
