@@ -89,14 +89,7 @@ class Brain:
             if isinstance(trainer, Trainer):
                 trainer.run(np.flatnonzero(~held_out), first, progress, "learning the phrasings")
                 confidence = confidence or calibrate.held_out(
-                    library,
-                    folded,
-                    speller.result(),
-                    gists.result(),
-                    known,
-                    trainer.judge,
-                    trainer.support,
-                    ~held_out,
+                    library, folded, speller.result(), gists.result(), known, trainer, ~held_out
                 )
             elif confidence is None:  # few lines are learned by other brains, to see how sure to be
                 confidence = calibrate.cross_fitted(library, matrix, partial(_look, words_of))

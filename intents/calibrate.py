@@ -12,12 +12,12 @@ from intents.evidence import Evidence, Labels, rank
 from intents.features import Numbers
 from intents.library import OUT_OF_SCOPE, Library
 from intents.likeness import PhraseIndex
+from intents.model import Trainer
 from intents.spelling import Speller
 from intents.text import fold
-from intents.vectors import Floats
 
 FOLDS = 5  # of a library of few lines
-UNSURE = Confidence((0.0,) * 23)
+UNSURE = Confidence((0.0,))  # whatever the measures
 Look = Callable[[str], Evidence]  # folded text -> what it resembles
 
 
@@ -27,15 +27,10 @@ def held_out(
     speller: Speller,
     gists: sp.csr_matrix,
     known: Numbers,
-    judge: Callable[[Numbers], Floats],
-    support: Callable[[int, int], float],
+    trainer: Trainer,
     kept: Numbers,
 ) -> Confidence:
-    """Confidence for many lines, fitted on those that are not `kept`.
-
-    `judge` gives the probability of each label (lines x labels) for lines of these numbers, by what was learned from the others;
-    `support` how much of the line with a number speaks for the label with another.
-    """
+    """Confidence for many lines, fitted on those that are not `kept`: `trainer` has learned from the others so far."""
     labels = [line.label for line in library.lines]
     kinds = Labels(library.labels)
     seen = sorted(np.flatnonzero(kept).tolist(), key=labels.__getitem__)
@@ -46,17 +41,17 @@ def held_out(
     )
     judged = [i for i in np.flatnonzero(~kept).tolist() if not labels[i].startswith("!")]
     found = []
-    for i, shares in zip(judged, judge(np.array(judged)), strict=True):
+    for i, shares in zip(judged, trainer.judge(np.array(judged)), strict=True):
         row = slice(gists.indptr[i], gists.indptr[i + 1])
         nearest = partial(index.nearest, (gists.indices[row], gists.data[row]))
-        speaks = partial(_support, support, i, kinds)
+        speaks = partial(_support, trainer, i, kinds)
         slips = speller.read(folded[i])[2]
         found.append((rank(shares, kinds, nearest, speaks, float(known[i]), slips=slips), labels[i]))
     return _fitted(found)
 
 
-def _support(support: Callable[[int, int], float], line: int, kinds: Labels, label: str) -> float:
-    return support(line, kinds.number[label])
+def _support(trainer: Trainer, line: int, kinds: Labels, label: str) -> float:
+    return trainer.support(line, kinds.number[label])
 
 
 def cross_fitted(library: Library, matrix: sp.csr_matrix, learn: Callable[[Library], Look]) -> Confidence:

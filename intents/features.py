@@ -46,7 +46,10 @@ _V = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
 _T = ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"]
 
 PAIRED = 40  # distinct characters of a message that are paired with others
-PAIRS, PAIRS_EACH = 48, 3  # of a message's characters, the nearest ones: so many, or so many for each character of a long message
+PAIRS, PAIRS_EACH = (
+    48,
+    3,
+)  # of a message's characters, the nearest ones: so many, or so many for each character of a long message
 NEAR = 4  # words between which a pair is made
 AT_ONCE = (
     256  # texts in one array; no more, for a row's number has eight bits where features are put in order

@@ -91,6 +91,14 @@ def test_pairs_are_the_same_in_any_order_and_neighbours_are_not() -> None:
     assert features("腫れ", "cjk") != features("れ腫", "cjk")
 
 
+def test_characters_that_stand_far_apart_in_a_long_message_are_no_pair() -> None:
+    long = "".join(map(chr, range(0x4E00, 0x4E00 + 30)))
+    assert len(features(long[:8], "cjkpair")) == 8 * 7 / 2
+    assert features(long[:2], "cjkpair") <= features(long, "cjkpair")
+    assert features(long[-2:], "cjkpair") <= features(long, "cjkpair")
+    assert not features(long[0] + long[-1], "cjkpair") & features(long, "cjkpair")
+
+
 def test_runs_end_at_the_word_but_for_those_that_bridge_a_space() -> None:
     assert features("to night", "char") != features("tonight", "char")
     assert features("wash my face", "char") == features("my face wash", "char")

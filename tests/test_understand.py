@@ -381,7 +381,7 @@ ELSEWHERE: Gate = {
 }
 QUIET: Gate = {
     "top1": lambda percent: percent >= 86,
-    "danger_recall": lambda percent: percent >= 78,
+    "danger_recall": lambda percent: percent >= 85,
     "unsafe": lambda percent: percent <= 3,
     "false_alarm": lambda percent: percent <= 6,
     "near_miss_alarm": lambda percent: percent <= 20,
@@ -393,7 +393,8 @@ PLAIN: Gate = {
     "false_alarm": lambda percent: percent <= 3,
 }
 GATES = {
-    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "elsewhere": ELSEWHERE, "quiet": QUIET, "plain": PLAIN,
+    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "blind": GATE, "elsewhere": ELSEWHERE, "quiet": QUIET,
+    "plain": PLAIN,
 }  # fmt: skip
 FOLDERS = [  # `make check` looks at three
     pytest.param(name, marks=() if name in ("eval", "unseen", "elsewhere") else pytest.mark.slow)
