@@ -13,13 +13,14 @@ import re
 _CLAUSE = r"[^,.;:!?、。，！？\n]"
 _CJK_CLAUSE = r"[^,.;:!?、。，！？\s]"  # spaces end a clause where words are not spaced
 _STOP = r"(?=\b(?:but|just|only|though|and (?:now|then|my|the|i)|however)\b|[,.;:!?\n]|$)"
+_MATTER = "什么|啥|大?事|大碍|关系|所谓"  # what is waved away rather than denied
 _PATTERNS = (  # one of these words must stand in a text that is worth a closer look, and the look
-    # English: no / without / never / neither ... up to the end of the clause
+    # English: no / without / never / neither ... up to the end of the clause; "no big deal, my mouth hangs" denies nothing
     (
         ("n", "zero", "without"),
         re.compile(
             rf"\b(?:no|without|never|neither|nor|haven't|havent|hasn't|hadn't|don't have|dont have|didn't have|isn't any|not any|zero)\b"
-            rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control)\b)({_CLAUSE}{{1,48}}?){_STOP}"
+            rf"(?!\s+(?:longer|idea|one|way|matter|feeling|sensation|movement|control|big|biggie|worries|rush|panic|drama|offen[cs]e|stress)\b)({_CLAUSE}{{1,48}}?){_STOP}"
         ),
     ),
     # Japanese: noun + は / も + ない / ありません / なし / 出ていません
@@ -30,11 +31,12 @@ _PATTERNS = (  # one of these words must stand in a text that is worth a closer 
             r"(?:ありません|ございません|ないです|ない(?=[。、でし!?！？]|$)|なし|無し|なく|出て(?:い)?(?:ません|ない))"
         ),
     ),
-    # Chinese: 没有 / 无 / 冇 + noun
+    # Chinese: 没有 / 无 / 冇 + noun; 没事, 没什么 and 冇嘢 wave the matter away and then tell it
     (
         ("没", "无", "冇", "并非", "不是"),
         re.compile(
-            rf"(?:没有|没(?!法|办|力|知觉|反应|感觉)|无(?!法|力)|冇(?!力|知觉|感觉)|并非|不是)({_CJK_CLAUSE}{{1,8}})"
+            rf"(?:没有(?!{_MATTER})|没(?!有|法|办|力|知觉|反应|感觉|{_MATTER})|(?:没|没有)(?:什么|啥)(?!{_MATTER}|[啦吧呀啊的,]|就|但|不过|只|$)"
+            rf"|无(?!法|力|所谓)|冇(?!力|知觉|感觉|嘢|野|乜|{_MATTER})|并非|不是)({_CJK_CLAUSE}{{1,8}})"
         ),
     ),
 )

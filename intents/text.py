@@ -151,8 +151,19 @@ def is_chinese_only(text: str) -> bool:
     return bool((characters & simplified) - _JAPANESE_SHAPES or characters & _CHINESE_PARTICLES)
 
 
-def is_traditional(text: str) -> bool:
-    """Whether Chinese text is written in Traditional rather than Simplified characters."""
+# Characters that OpenCC takes for Simplified and that people who write Traditional use as well.
+_OF_BOTH = frozenset("吃晒台郁唇床游吓划秘群霉斗里峰准干岩痴皂后")
+_CANTONESE = frozenset("佢咗嘅冇唔哋喺啲嘢咩嚟㗎啱嗰喎瞓攰睇")
+
+
+@cache
+def _scripts() -> tuple[frozenset[str], frozenset[str]]:
+    """Characters that speak for Traditional text, and for Simplified."""
     _, traditional, simplified = _tables()
-    t, s = (sum(map(script.__contains__, text)) for script in (traditional, simplified))
-    return t > s or (t == s == 0 and any(c in text for c in "佢咗嘅冇唔哋喺"))
+    return traditional | _CANTONESE, simplified - _OF_BOTH
+
+
+def is_traditional(text: str) -> bool:
+    """Whether Chinese text is written in Traditional rather than Simplified characters, as Cantonese is where none tells."""
+    of_one, of_other = _scripts()
+    return sum(map(of_one.__contains__, text)) > sum(map(of_other.__contains__, text))
