@@ -309,6 +309,17 @@ def test_a_plain_yes_deletes_nothing(faq: Faq) -> None:
     assert say(faq, "ok", last_buttons=asked).outcome != "delete"
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"), [("係呀", "delete_ask"), ("sure", "delete_ask"), ("唔使", "delete_cancelled")]
+)
+def test_another_yes_to_the_deletion_is_asked_again_and_a_no_ends_it(
+    faq: Faq, text: str, outcome: str
+) -> None:
+    asked = tuple(button for message in press(faq, "delete").replies for button in message.buttons)
+
+    assert say(faq, text, last_buttons=asked).outcome == outcome
+
+
 def test_a_complaint_is_offered_a_person_and_a_yes_calls_one(faq: Faq) -> None:
     offered = say(faq, understood=meaning("smalltalk", small_talk="complaint")).replies[-1]
 

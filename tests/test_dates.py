@@ -86,6 +86,38 @@ def test_a_date_is_read_as_a_patient_types_it(language: str, text: str, expected
 @pytest.mark.parametrize(
     ("language", "text"),
     [
+        ("en", "tomorrow?"),
+        ("en", "and tomorrow?"),
+        ("ja", "明日は？"),
+        ("ja", "今日?"),
+        ("ko", "내일은요"),
+        ("zh", "明天?"),
+    ],
+)
+def test_a_day_that_is_asked_about_is_not_told(language: str, text: str) -> None:
+    assert read_date(text, language, TODAY).kind == "none"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("ko", "26.11.20", NOV_20),
+        ("ja", "26/11/20", NOV_20),
+        ("zh", "民國115年11月20日", NOV_20),
+        ("zh", "手术日期是2026年11月20号", NOV_20),
+        ("zh", "我係11月20號做嘅", NOV_20),
+        ("zh", "今日啱啱做完", TODAY),
+        ("ko", "조금 전에 받고 왔어요", TODAY),
+        ("ja", "昨日?", dt.date(2026, 11, 22)),
+    ],
+)
+def test_dates_as_they_are_typed_in_east_asia(language: str, text: str, expected: dt.date) -> None:
+    assert read_date(text, language, TODAY).dates == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
         ("en", "31 February"),
         ("en", "Feb 30 2026"),
         ("en", "31.04.2026"),

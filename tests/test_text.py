@@ -46,7 +46,9 @@ def test_traditional_characters_are_folded_to_simplified_ones() -> None:
     assert not is_traditional("线拉完嘴张不太开")
 
 
-@pytest.mark.parametrize("text", ["提醒我吃藥", "半邊面硬晒", "右邊嘴角郁唔到呀", "睇嘢有重影", "冇晒希望，唔想做人"])
+@pytest.mark.parametrize(
+    "text", ["提醒我吃藥", "半邊面硬晒", "右邊嘴角郁唔到呀", "睇嘢有重影", "冇晒希望，唔想做人"]
+)
 def test_what_is_written_in_hong_kong_and_taiwan_is_traditional(text: str) -> None:
     assert is_traditional(text)
 

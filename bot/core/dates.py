@@ -31,11 +31,13 @@ class DateReading:
 NONE = DateReading("none")
 
 _RELATIVE_DAYS = {
-    "今日": 0, "きょう": 0, "本日": 0, "さっき": 0, "昨日": 1, "きのう": 1, "昨夜": 1, "ゆうべ": 1, "一昨日": 2, "おととい": 2,
-    "さきおととい": 3, "明日": -1, "あした": -1, "あす": -1, "明後日": -2, "あさって": -2, "先週": 7,
-    "오늘": 0, "방금": 0, "어제": 1, "어저께": 1, "그제": 2, "그저께": 2, "엊그제": 2, "그끄저께": 3, "내일": -1, "모레": -2, "지난주": 7,
-    "今天": 0, "今日个": 0, "刚才": 0, "刚刚": 0, "剛剛": 0, "昨天": 1, "昨晚": 1, "琴日": 1, "尋日": 1, "前天": 2, "前日": 2,
-    "大前天": 3, "明天": -1, "聽日": -1, "后天": -2, "後天": -2, "上周": 7, "上週": 7, "上星期": 7, "上礼拜": 7, "上禮拜": 7,
+    "今日": 0, "きょう": 0, "本日": 0, "さっき": 0, "先ほど": 0, "たった今": 0, "昨日": 1, "きのう": 1, "昨夜": 1, "ゆうべ": 1,
+    "一昨日": 2, "おととい": 2, "さきおととい": 3, "明日": -1, "あした": -1, "あす": -1, "明後日": -2, "あさって": -2, "先週": 7,
+    "오늘": 0, "방금": 0, "아까": 0, "조금 전": 0, "좀 전": 0, "어제": 1, "어저께": 1, "그제": 2, "그저께": 2, "엊그제": 2,
+    "그끄저께": 3, "내일": -1, "모레": -2, "지난주": 7,
+    "今天": 0, "今日个": 0, "刚才": 0, "刚刚": 0, "剛剛": 0, "啱啱": 0, "頭先": 0, "昨天": 1, "昨晚": 1, "琴日": 1, "尋日": 1,
+    "前天": 2, "前日": 2, "大前天": 3, "明天": -1, "聽日": -1, "后天": -2, "後天": -2, "上周": 7, "上週": 7, "上星期": 7,
+    "上礼拜": 7, "上禮拜": 7,
 }  # fmt: skip
 _NUMERALS = {
     "一": 1, "二": 2, "两": 2, "兩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10,
@@ -65,8 +67,11 @@ _DAY_CJK = re.compile(
 _KANJI_NUMBER = re.compile(
     r"([二三两兩]?十[一二三四五六七八九]?|[一二两兩三四五六七八九])(?=\s*(?:[月日号號]|[天週周]|[ヶかカケ个個]))"
 )
-_YMD = re.compile(r"(?<!\d)(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d{1,2})(?!\d)")
-_ERA = re.compile(r"(?:令和|R)\s*(\d{1,2})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})")
+_YMD = re.compile(r"(?<!\d)(\d{4})\s*[-/.年년]\s*(\d{1,2})\s*[-/.月월]\s*(\d{1,2})(?!\d)\s*(?:日|号|號|일)?")
+_ERA = re.compile(
+    r"(令和|R|民[国國])\s*(\d{1,3})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})\s*(?:日|号|號)?"
+)
+_BEFORE_ERA = {"令": 2018, "R": 2018, "民": 1911}  # Reiwa 1 is 2019
 _MD_CJK = re.compile(r"(?<!\d)(\d{1,2})\s*[月월]\s*(\d{1,2})\s*(?:日|号|號|일)?(?!\d)")
 _TWO_OR_THREE = re.compile(r"(?<!\d)(\d{1,2})\s*[-/.]\s*(\d{1,2})(?:\s*[-/.]\s*(\d{4}|\d{2}))?(?!\d)")
 _CHINESE_WEEK = r"(?:[个個]?(?:周|週|星期|礼拜|禮拜))"
@@ -115,9 +120,11 @@ _COUNTED = re.compile(  # numbers that dateparser may read
 _MONTH_ONLY = re.compile(rf"(?:{_MONTHS})[a-z]*\.?\s+\d{{4}}", re.I)
 _CJK_FILLER = re.compile(
     r"(?:に|です|でした|だ|やりました|受けました|しました|施術日?|手術日?|日付|は|を|に変更|시술일?|수술일?|날짜|은|는|에|했어요|받았어요|이에요|예요|입니다|이요|요|"
-    r"做[完咗]?[的㗎]?|咗|㗎|喇|吧|糸|済|저는?|제가|해요|半夜|夜[里晚]|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|朝|昼|夕方|夜|午前|午後|の|あたり|頃|ごろ|아침|오전|오후|저녁|밤|쯤|어요|었어요|했습니다|"
+    r"做[完咗]?[的㗎嘅]?|咗|係|喺|先|要|改成|改到|改为|改為|방금|지금|막|刚刚?|剛剛?|啱啱?|받고|하고|왔어요|㗎|喇|吧|糸|済|저는?|제가|해요|半夜|夜[里晚]|手术|手術|日期|是|我|了|施術|线雕|線雕|埋线|埋線|拉皮|的|朝|昼|夕方|夜|午前|午後|の|あたり|頃|ごろ|아침|오전|오후|저녁|밤|쯤|어요|었어요|했습니다|"
     r"早上|上午|中午|下午|晚上|[。、，,.!！\s:：])"
 )
+
+_ASKS = re.compile(r"(?:[?？]|[은는]요?|は)\s*$")
 
 
 def read_date(text: str, language: str, today: dt.date) -> DateReading:
@@ -129,14 +136,14 @@ def read_date(text: str, language: str, today: dt.date) -> DateReading:
     if not text or len(text) > 60:
         return NONE
     if language != "en":
-        text = _KANJI_NUMBER.sub(_arabic, text)
+        text = _KANJI_NUMBER.sub(_arabic, text.replace("廿", "二十"))
     explicit = _explicit(text, language, today)
     if explicit:
         return explicit
     if language != "en":
         relative = _relative_cjk(text, today) or _day_of_month(text, today)
         if relative:
-            return relative
+            return NONE if _asks_of(relative, text, today) else relative
     core = _ENGLISH_FILLER.sub("", text).strip(" .!?")
     for said, meant in _ENGLISH_FORMS:
         core = said.sub(meant, core)
@@ -155,7 +162,13 @@ def read_date(text: str, language: str, today: dt.date) -> DateReading:
             "PARSERS": ["relative-time", "absolute-time"],
         },
     )
-    return DateReading("found", (parsed.date(),)) if parsed else NONE
+    reading = DateReading("found", (parsed.date(),)) if parsed else NONE
+    return NONE if _asks_of(reading, text, today) else reading
+
+
+def _asks_of(reading: DateReading, text: str, today: dt.date) -> bool:
+    """Whether the day is asked about rather than told: 내일은요, "and tomorrow?"."""
+    return any(date >= today for date in reading.dates) and bool(_ASKS.search(text))
 
 
 def _explicit(text: str, language: str, today: dt.date) -> DateReading | None:
@@ -194,7 +207,7 @@ def _read_ymd(m: re.Match[str], language: str, today: dt.date) -> DateReading:
 
 
 def _read_era(m: re.Match[str], language: str, today: dt.date) -> DateReading:
-    return _make(2018 + int(m[1]), int(m[2]), int(m[3]))  # Reiwa 1 is 2019
+    return _make(_BEFORE_ERA[m[1][0]] + int(m[2]), int(m[3]), int(m[4]))
 
 
 def _read_md(m: re.Match[str], language: str, today: dt.date) -> DateReading:
@@ -219,6 +232,10 @@ def _read_numbers(m: re.Match[str], language: str, today: dt.date) -> DateReadin
     if max(a, b) > 31:  # a temperature or a price
         return NONE
     year = int(m[3]) + (2000 if len(m[3]) == 2 else 0) if m[3] else None
+    if (
+        language != "en" and m[3] and len(m[3]) == 2 and abs(2000 + a - today.year) <= 1
+    ):  # 26.11.20, as East Asia writes
+        return _make(2000 + a, b, int(m[3]))
 
     def read(month: int, day: int) -> DateReading:
         return _make(year, month, day) if year else _nearest(month, day, today)

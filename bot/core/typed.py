@@ -37,16 +37,16 @@ def command(text: str) -> str | None:
 def _agreed(text: str, buttons: tuple[Button, ...]) -> str | None:
     """The action that a typed yes or no means, where the last reply asked whether data may be kept or a person shall be told.
 
-    An erasure is no such question: it wants its own words.
+    An erasure wants its own words: a yes in others asks again.
     """
     question = buttons[0].action if buttons else ""
-    is_consent = split(question)[0] == "consent"
-    if question != OFFERED and not is_consent:
+    verb, asked = split(question)
+    if question != OFFERED and verb != "consent" and (verb, asked) != ("delete", "yes"):
         return None
     meant = read_agreement(text)
     if meant:
-        return question
-    return "consent:no" if meant is False and is_consent else None
+        return "delete" if verb == "delete" else question
+    return f"{verb}:no" if meant is False and question != OFFERED else None
 
 
 def _left_open(text: str, question: Button | None) -> str | None:
