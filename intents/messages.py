@@ -28,7 +28,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "choices": (), "choices_none": (), "unknown": (), "urgent_signs": (),
     # small talk
     "hello": (), "thanks": (), "bye": (), "how_are_you": (), "who_are_you": (), "ok": (), "compliment": (),
-    "complaint": (), "laugh": (),
+    "complaint": (), "laugh": (), "good_news": (), "worry": (), "follow_up": ("answer",), "follow_up_none": (),
     # around an answer
     "source_line": ("sources", "date"), "source_unreviewed": ("sources",), "related": (), "also_asked": (),
     "in_general": (), "day_known": ("day",),

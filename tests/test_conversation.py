@@ -327,6 +327,46 @@ def test_a_complaint_is_offered_a_person_and_a_yes_calls_one(faq: Faq) -> None:
     assert say(faq, "yes please", last_buttons=offered.buttons).outcome == "person"
 
 
+FOLLOW_UP = meaning("smalltalk", small_talk="follow_up")
+
+
+def test_what_is_said_about_the_last_answer_gets_it_in_short(faq: Faq) -> None:
+    decision = say(faq, "so is that a yes?", FOLLOW_UP, last_entry="alcohol")
+
+    full = faq.entries["alcohol"].answer["en"].splitlines()
+    assert "\n".join(full[:2]) in decision.replies[0].text
+    assert full[-1] not in decision.replies[0].text
+    assert actions(decision) == ["entry:alcohol", "person"]
+
+
+def test_an_answer_that_says_to_call_is_never_shortened(faq: Faq) -> None:
+    decision = say(faq, "really?", FOLLOW_UP, last_entry="fever_unwell")
+
+    assert faq.entries["fever_unwell"].answer["en"].strip() in decision.replies[0].text
+
+
+def test_an_alarm_is_repeated_when_it_is_not_understood(faq: Faq) -> None:
+    decision = say(faq, "what do you mean", FOLLOW_UP, last_entry="vision")
+
+    assert decision.replies == say(faq, understood=meaning("danger", red_flag="vision")).replies
+    assert decision.effects == ()
+
+
+def test_a_follow_up_of_nothing_asks_for_the_whole_question_with_the_urgent_signs(faq: Faq) -> None:
+    decision = say(faq, "really?", FOLLOW_UP)
+
+    words = Wording(faq, "en")
+    assert decision.replies[0].text == f"{words('follow_up_none')}\n\n{words('urgent_signs')}"
+
+
+@pytest.mark.parametrize("key", ["worry", "complaint"])
+def test_who_is_troubled_is_offered_a_person_and_reads_the_urgent_signs(faq: Faq, key: str) -> None:
+    [reply] = say(faq, understood=meaning("smalltalk", small_talk=key)).replies
+
+    assert reply.text.endswith(Wording(faq, "en")("urgent_signs"))
+    assert reply.buttons[0].action == "person:yes"
+
+
 WHICH_DAY = (Button("Today", "date:2026-11-23"), Button("Yesterday", "date:2026-11-22"))
 
 

@@ -12,6 +12,7 @@ from intents.types import Match
 LONGEST_ID = 41  # of an entry whose sources a button asks for: `source:` and this make an action of 48
 RELATED = 3
 CHOICES = 3
+SHORT = 2  # lines of an answer that tell it in short
 DAYS_COUNTED = 90  # of recovery; nobody counts further
 
 
@@ -45,6 +46,14 @@ def _told(entry: Entry, words: Wording, day: int | None) -> list[str]:
     if day and day <= DAYS_COUNTED:
         today = f"{words('day_known', day=day)} {today}"
     return [today, f"{words('in_general')}\n{general}"]
+
+
+def in_short(entry: Entry, words: Wording, day: int | None) -> str:
+    """The first sentences of the answer; the whole where it says to call."""
+    told = _told(entry, words, day)
+    if urgency_on(entry, day) != "routine":
+        return "\n".join(told)
+    return "\n".join(told[0].splitlines()[:SHORT])
 
 
 def source_line(entry: Entry, words: Wording) -> str:

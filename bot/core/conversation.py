@@ -17,10 +17,11 @@ from bot.core import (
     procedure_date,
     rights,
     services,
+    small_talk,
     typed,
     visits,
 )
-from bot.core.actions import MENU, OFFERED, button, consent_asked, say, split
+from bot.core.actions import MENU, button, say, split
 from bot.core.dates import DateReading, read_date
 from bot.core.effects import (
     Decision,
@@ -159,21 +160,10 @@ def _text(event: Incoming, meaning: Understanding, words: Wording, context: Cont
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((message,), (record,), "choices", entry=meaning.matches[0].id)
         case "smalltalk":
-            if meaning.small_talk == "ok" and consent_asked(
-                context.last_buttons
-            ):  # neither yes nor no: asked again
-                return say(words.on_data("consent_ask"), *context.last_buttons, outcome="consent_ask")
-            return _small_talk(meaning.small_talk or "hello", words)
+            return small_talk.reply(meaning.small_talk or "hello", words, context)
         case _:
             record = RecordUnanswered(event.text, tuple(m.id for m in meaning.matches))
             return Decision((answers.unknown(words),), (record,), "unknown")
-
-
-def _small_talk(key: str, words: Wording) -> Decision:
-    buttons = [button(words, "btn_help", "help")]
-    if key == "complaint":  # which offers a person
-        buttons.insert(0, button(words, "btn_person", OFFERED))
-    return say(words(key), *buttons, outcome="smalltalk")
 
 
 def _date(text: str, words: Wording, context: Context) -> DateReading:

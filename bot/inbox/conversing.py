@@ -299,8 +299,9 @@ class Conversing:
 
 
 def _remember(decision: Decision, session: Session) -> None:
+    if decision.outcome in ("answer", "danger", "choices", "unknown"):  # what "really?" is said of
+        session.last_entry = None if decision.outcome in ("choices", "unknown") else decision.entry
     if decision.outcome == "answer":
-        session.last_entry = decision.entry
         session.answers = (session.answers + 1) % HELPFUL_EVERY
 
 
