@@ -30,7 +30,7 @@ from intents.model import Model, Trainer, quiet
 from intents.reading import WORTH_IT, Progress, Readers
 from intents.script import HanScript
 from intents.spelling import Speller, Usage
-from intents.text import fold
+from intents.text import bare, fold
 from intents.texts import Texts
 from intents.vectors import LARGE, HashIndex, Vectoriser
 
@@ -54,7 +54,7 @@ class Brain:
     phrases: PhraseIndex
     confidence: Confidence
     speller: Speller  # of the library's words alone
-    services: dict[str, str]  # folded line -> word of service
+    verbatim: dict[str, str]  # bare line -> what it is word for word, ~small talk or @service
     han: HanScript
     lexicon: Lexicon
     version: str  # of what it was learned from
@@ -98,9 +98,9 @@ class Brain:
         order = sorted(range(len(labels)), key=labels.__getitem__)
         texts = [library.lines[i].text for i in order]
         index = PhraseIndex.of(gists.result()[order], texts, [labels[i] for i in order])
-        services = {item: label[1:] for item, label in zip(folded, labels, strict=True) if label[0] == "@"}
+        verbatim = _unmistakable(folded, labels)
         return Brain(
-            ranked, index, confidence, speller.result(), services, han.result(), words_of, library.version
+            ranked, index, confidence, speller.result(), verbatim, han.result(), words_of, library.version
         )
 
     @cached_property
@@ -142,6 +142,20 @@ def _look(words_of: Lexicon, library: Library) -> calibrate.Look:
 def _speller(library: Library, folded: Sequence[str]) -> Speller:
     english = (item for item, line in zip(folded, library.lines, strict=True) if line.language == "en")
     return Speller(Usage.of(english))
+
+
+def _unmistakable(folded: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
+    """The words of service, which are obeyed, and those of small talk that stand under no other label; and their label."""
+    meanings: dict[str, set[str]] = {}
+    for item, label in zip(folded, labels, strict=True):
+        meanings.setdefault(bare(item), set()).add(label)
+    meanings.pop("", None)
+    first = {item: max(found, key=lambda label: (label[0] == "@", label)) for item, found in meanings.items()}
+    return {
+        item: label
+        for item, label in first.items()
+        if label[0] == "@" or (label[0] == "~" and len(meanings[item]) == 1)
+    }
 
 
 def _fold_of(item: str) -> int:
@@ -219,7 +233,7 @@ def _write(brain: Brain, path: Path) -> None:
         "confidence": brain.confidence.weights,
         "words": brain.speller.usage.words,
         "pairs": brain.speller.usage.pairs,
-        "services": brain.services,
+        "verbatim": brain.verbatim,
         "han": brain.han.leaning,
         "concepts": brain.lexicon.concepts,
         "markers": brain.lexicon.markers,
@@ -272,4 +286,4 @@ def _read(path: Path) -> Brain:
     words_of = Lexicon.of(meta["concepts"], meta["markers"], meta["lengths"])
     confidence = Confidence(tuple(meta["confidence"]))
     speller, han = Speller(Usage(meta["words"], meta["pairs"])), HanScript(meta["han"])
-    return Brain(ranked, phrases, confidence, speller, meta["services"], han, words_of, meta["version"])
+    return Brain(ranked, phrases, confidence, speller, meta["verbatim"], han, words_of, meta["version"])

@@ -87,6 +87,11 @@ def fold(text: str) -> str:
     return " ".join(text.split())
 
 
+def bare(folded: str) -> str:
+    """Folded text without the marks around it: "why?" and "why..." are the same words."""
+    return folded.strip(" .,!?。、，！？/~〜…")
+
+
 def normalise(text: str, hint: str | None = None) -> Normalised:
     """Fold a message once and guess its language; `hint` is the patient's language, taken where the script leaves it open."""
     raw = text[:MAX_LENGTH]

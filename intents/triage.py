@@ -54,6 +54,9 @@ class Verdict:
         return replace(self, wary=self.wary or part.wary)
 
 
+HARMLESS = Verdict(None, ("word for word small talk or a word of service",))
+
+
 def judge(text: Normalised, evidence: Evidence, lexicon: Lexicon) -> Verdict:
     """Weigh what the text resembles and how it is said."""
     if evidence.danger < FEVER_LIKENESS:

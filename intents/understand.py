@@ -20,7 +20,7 @@ from intents.library import Library
 from intents.match import Matcher
 from intents.model import quiet
 from intents.reading import Progress
-from intents.text import Normalised, normalise
+from intents.text import Normalised, bare, normalise
 from intents.types import Match, Service, Understanding
 
 Message = tuple[str, str | None]  # text, its writer's own language where that is known
@@ -30,7 +30,10 @@ CHOICES = 0.12  # confidence from which choices are offered
 SURE = 0.85  # confidence in a whole message from which its only question is not looked at by itself
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
-SMALL_TALK = 0.5
+SMALL_TALK = 0.25  # probability from which it is answered as such, where no topic has more
+CERTAIN = (
+    0.9  # probability of danger from which known words of small talk are a report too: staff may have said so
+)
 HINT = 0.005  # probability of danger in a whole message from which its sentences are looked at one by one
 
 
@@ -124,7 +127,16 @@ class Understander:
 
     def _triage(self, texts: Sequence[Normalised], found: Sequence[Evidence]) -> list[triage.Verdict]:
         lexicon = self.brain.lexicon
-        return [triage.judge(text, evidence, lexicon) for text, evidence in zip(texts, found, strict=True)]
+        return [
+            triage.HARMLESS
+            if self._said(evidence) and evidence.danger < CERTAIN
+            else triage.judge(text, evidence, lexicon)
+            for text, evidence in zip(texts, found, strict=True)
+        ]
+
+    def _said(self, evidence: Evidence) -> str:
+        """The label of small talk or service that stands in the library word for word and under nothing else, or ""."""
+        return self.brain.verbatim.get(bare(evidence.mended), "")
 
     def _parts(
         self, texts: Sequence[Normalised], found: Sequence[Evidence], verdicts: list[triage.Verdict]
@@ -200,14 +212,18 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        exact = self.brain.services.get(evidence.mended.strip(" .!?。！？/"))
+        said = self._said(evidence)
+        if said.startswith("~"):
+            return result("smalltalk", small_talk=said[1:])
+        exact = said[1:]
         service = (exact, 1.0) if exact else _best(evidence.services)
         if service and service[1] >= SERVICE and (exact or not verdict.wary):
             if service[0] in ("change_language", "help", "source") or not matches:
                 return result("smalltalk", service=service[0], small_talk="hello")
             return result("answer", urgency, service=service[0])
         talk = _best(evidence.small_talk)
-        if talk and sum(evidence.small_talk.values()) >= SMALL_TALK and not verdict.wary:
+        of_topic = evidence.topics[0][1] if evidence.topics else 0.0
+        if talk and sum(evidence.small_talk.values()) >= max(SMALL_TALK, of_topic) and not verdict.wary:
             return result("smalltalk", small_talk=talk[0])
         threshold = self._threshold(matches)
         wary = (

@@ -1,6 +1,7 @@
 """The words that a patient reads: a text of faq.yaml, its placeholders filled, in the patient's language and script."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -101,7 +102,11 @@ def _converter() -> Any:
 
 # What OpenCC's table of Taiwan's words leaves as it is.
 _QUOTES = str.maketrans("“”‘’", "「」『』")
-_WORDS = {"炎症": "發炎", "洗面奶": "洗面乳", "洗髮水": "洗髮精"}
+_WORDS = {
+    "炎症": "發炎", "洗面奶": "洗面乳", "洗髮水": "洗髮精", "複診": "回診", "蒸桑拿或汗蒸": "洗三溫暖或蒸氣浴", "桑拿": "三溫暖", "汗蒸": "蒸氣浴",
+    "煙酒": "菸酒", "煙可能": "菸可能", "個星期": "週",
+}  # fmt: skip
+_HURTS = re.compile("疼(?![痛愛])")  # which Taiwan says with 痛
 
 
 def to_traditional(text: str) -> str:
@@ -109,4 +114,4 @@ def to_traditional(text: str) -> str:
     converted: str = _converter().convert(text).translate(_QUOTES)
     for mainland, taiwan in _WORDS.items():
         converted = converted.replace(mainland, taiwan)
-    return converted
+    return _HURTS.sub("痛", converted)
