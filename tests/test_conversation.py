@@ -379,6 +379,24 @@ def test_a_day_that_we_asked_for_is_no_danger_whatever_it_resembles(faq: Faq, te
     assert say(faq, text, danger).outcome == "danger"
 
 
+@pytest.mark.parametrize("text", ["I had my threads done yesterday", "my lift was on 20 Nov"])
+def test_that_it_was_done_is_no_danger_either(faq: Faq, text: str) -> None:
+    danger = meaning("danger", text=text, urgency="urgent", red_flag="severe_pain")
+
+    assert say(faq, text, danger).outcome == "consent_ask"
+    assert say(faq, f"{text} and now I am dizzy", danger).outcome == "danger"
+
+
+@pytest.mark.parametrize(
+    "text", ["昨日糸リフトしました", "昨日です", "今朝受けました", "어제 실리프팅 했어요", "琴日做咗線雕"]
+)
+def test_that_it_was_done_is_no_danger_in_east_asia(faq: Faq, text: str) -> None:
+    language = {"昨": "ja", "今": "ja", "어": "ko"}.get(text[0], "zh")
+    danger = Understanding(text, language, "danger", "urgent", "vision")
+
+    assert say(faq, text, danger).outcome == "consent_ask"
+
+
 @pytest.mark.parametrize(
     "text", ["39 last night", "昨晚吐", "今天晕了", "肿三天了", "어제 피", "昨日血", "10 today"]
 )

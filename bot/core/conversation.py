@@ -22,7 +22,7 @@ from bot.core import (
     visits,
 )
 from bot.core.actions import MENU, button, say, split
-from bot.core.dates import DateReading, read_date
+from bot.core.dates import DateReading, read_date, tells_of_it
 from bot.core.effects import (
     Decision,
     OpenAlert,
@@ -177,8 +177,11 @@ def _has_another(date: dt.date, context: Context) -> bool:
 
 
 def _only_a_date(text: str, words: Wording, context: Context) -> bool:
-    """A day and nothing else, given when we asked for it, reports no danger, whatever so short a text resembles: "last night", 11/5."""
-    return _asked_for_a_date(context) and _date(text, words, context).kind in ("found", "ambiguous")
+    """A day and nothing else reports no danger, whatever so short a text resembles: "last night" and 11/5 when we asked for it,
+    "I had my threads done yesterday" and 昨日です at any time.
+    """
+    told = _asked_for_a_date(context) or tells_of_it(text)
+    return told and _date(text, words, context).kind in ("found", "ambiguous")
 
 
 def _asked_for_a_date(context: Context) -> bool:

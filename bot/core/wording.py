@@ -103,7 +103,8 @@ def _converter() -> Any:
 # What OpenCC's table of Taiwan's words leaves as it is.
 _QUOTES = str.maketrans("“”‘’", "「」『』")
 _WORDS = {
-    "炎症": "發炎", "洗面奶": "洗面乳", "洗髮水": "洗髮精", "複診": "回診", "蒸桑拿或汗蒸": "洗三溫暖或蒸氣浴", "桑拿": "三溫暖", "汗蒸": "蒸氣浴",
+    "炎症": "發炎", "洗面奶": "洗面乳", "洗髮水": "洗髮精", "複診": "回診",
+    "蒸桑拿或汗蒸": "洗三溫暖或蒸氣浴", "桑拿": "三溫暖", "汗蒸": "蒸氣浴",
     "煙酒": "菸酒", "煙可能": "菸可能", "個星期": "週",
 }  # fmt: skip
 _HURTS = re.compile("疼(?![痛愛])")  # which Taiwan says with 痛
