@@ -45,7 +45,17 @@ _BY_THE_WAY = (
     r"\b(?:also|by the way|btw|anyway|oh and|plus)\b|(?:あと|それと|ちなみに|そういえば|ところで)(?=[、,\s])"
     r"|(?:참고로|그리고|근데|그런데|아 그리고)\s|顺便|順便|另外|还有|還有|对了|對了"
 )
-_PART = re.compile(rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})", re.I)
+_ASKING = (  # how a question begins that stands beside a remark in one sentence: "throat a bit tight, can I eat soup"
+    r"(?:(?:and|but|so) )?(?:can|could|may|should|shall|is|are|will|do|does|when|what|how|where|why|ok)\b|能|可以|可唔可以|可不可以|"
+    r"要不要|还能|還能|仲|得唔得|几时|幾時|什么时候|什麼時候"
+)
+_BESIDE = r"(?<=けど)[、,\s]*|(?<=ですが)[、,\s]*|(?<=ますが)[、,\s]*|(?<=のに)[、,\s]+|(?<=데)[,\s]+|(?<=데요)[,\s]+|(?<=지만)[,\s]+"
+_SENTENCE = rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})"
+_PART = re.compile(_SENTENCE, re.I)
+_CLAUSE_OF_IT = re.compile(
+    rf"{_SENTENCE}|[,，、]\s*(?={_ASKING})|\s(?=(?:能|可以|可唔可以|可不可以|得唔得|飲唔飲得|做唔做得))|{_BESIDE}",
+    re.I,
+)
 PARTS = 8  # of a message that are looked at one by one
 _AND_ASKS = re.compile(
     r",?\s+(?:and|or)\s+(?=(?:can|could|may|should|is|are|will|do|does|when|what|how|where|why)\b)", re.I
@@ -60,7 +70,16 @@ def parts(text: str) -> list[str]:
 
     None where it is all one.
     """
-    found = [part for piece in _PART.split(text) if (part := piece.strip())]
+    return _split(_PART, text)
+
+
+def clauses(text: str) -> list[str]:
+    """The same, and what a question stands beside in one sentence: "throat a bit tight, can I eat soup"."""
+    return _split(_CLAUSE_OF_IT, text)
+
+
+def _split(pattern: re.Pattern[str], text: str) -> list[str]:
+    found = [part for piece in pattern.split(text) if (part := piece.strip())]
     return found[-PARTS:] if len(found) > 1 else []
 
 

@@ -16,7 +16,7 @@ from intents.text import Normalised
 ALARM = 0.25  # probability of danger from which a plain statement raises the alarm
 ALARM_MARKED = 0.4  # the same where words make it a question, a denial or a memory
 CLEAR = 0.1  # share that one sign has by itself; below STRONG, less is a vague unease about everything
-STRONG = 0.45  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
+STRONG = 0.34  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
 PART_ALARM = 0.65  # the same three for one sentence of several: alone it lacks what the others make clear
 PART_ALARM_MARKED = 0.8
 PART_CLEAR = 0.5
@@ -27,7 +27,8 @@ FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any 
 
 # 37.8 to 42.9 degrees Celsius or 100 to 108.9 Fahrenheit, said with a unit or a word of fever next to it.
 _CELSIUS = re.compile(
-    r"(?<![\d.,])(?:37[.,点點ど度도][5-9]|3[89](?:[.,点點]\d)?|4[0-2](?:[.,点點]\d)?)\s?(?:°|℃|度|ど|도(?!움)|c\b|degrees?|deg\b)"
+    r"(?<![\d.,])(?:(?:37[.,点點ど度도][5-9]|3[89](?:[.,点點]\d)?|4[0-2](?:[.,点點]\d)?)\s?(?:°|℃|度|ど|도(?!움)|c\b|degrees?|deg\b)"
+    r"|(?:37\.[5-9]|3[89]\.\d|4[0-2]\.\d) ?(?:ある|あり|あっ|出て|出た|でて|でた|나와|나왔|나옴|찍))"
 )
 _FAHRENHEIT = re.compile(r"(?<![\d.,])10[0-8](?:[.,]\d)?\s?(?:°|f\b|degrees?|fahrenheit|华氏)")
 

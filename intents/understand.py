@@ -161,7 +161,7 @@ class Understander:
 
     def _parts_of(self, number: int, text: Normalised, evidence: Evidence) -> list["_Part"]:
         """Those of one message that are looked at by themselves."""
-        sentences = scope.parts(text.raw) if evidence.danger >= HINT else []
+        sentences = scope.clauses(text.raw) if evidence.danger >= HINT else []
         questions = scope.questions(text.raw)
         if len(questions) == 1 and self._confidence(evidence) >= SURE:
             questions = []  # it is what the whole was taken for

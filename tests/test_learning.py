@@ -83,6 +83,20 @@ def test_a_message_is_taken_apart_at_sentences_and_by_the_way(text: str, parts: 
 
 
 @pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("throat a bit tight, can I eat soup", ["throat a bit tight", "can I eat soup"]),
+        ("熱っぽいんですけど、お酒飲んでいいですか", ["熱っぽいんですけど", "お酒飲んでいいですか"]),
+        ("열이 나는데 운동해도 돼요?", ["열이 나는데", "운동해도 돼요?"]),
+        ("一只胳膊没劲抬不起来 能上班吗", ["一只胳膊没劲抬不起来", "能上班吗"]),
+        ("my cheek is sore, red and tight", []),
+    ],
+)
+def test_a_remark_stands_by_itself_beside_its_question(text: str, clauses: list[str]) -> None:
+    assert scope.clauses(text) == clauses
+
+
+@pytest.mark.parametrize(
     ("text", "sign"),
     [
         (

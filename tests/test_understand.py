@@ -392,9 +392,15 @@ PLAIN: Gate = {
     "answered_wrong": lambda percent: percent <= 8,  # of some several answers would be right
     "false_alarm": lambda percent: percent <= 3,
 }
+EVERYDAY: Gate = {
+    "danger_recall": lambda percent: percent >= 90,
+    "unsafe": lambda percent: percent <= 4,
+    "out_of_scope_alarm": lambda percent: percent <= 20,  # the words of people who are moved
+    "false_alarm": lambda percent: percent <= 8,
+}
 GATES = {
-    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "blind": GATE, "elsewhere": ELSEWHERE, "quiet": QUIET,
-    "plain": PLAIN,
+    "eval": GATE, "unseen": GATE, "indirect": HARDER, "fresh": HARDER, "blind": GATE, "elsewhere": ELSEWHERE, "everyday": EVERYDAY,
+    "quiet": QUIET, "plain": PLAIN,
 }  # fmt: skip
 FOLDERS = [  # `make check` looks at three
     pytest.param(name, marks=() if name in ("eval", "unseen", "elsewhere") else pytest.mark.slow)
@@ -431,6 +437,37 @@ def test_no_labelled_question_is_in_the_library(language: str, folder: str) -> N
     lines = [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()]
 
     assert [text for text in lines if fold(text) in known_phrasings()] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("こんにちは", "hello"), ("わからない", "follow_up"), ("頑張ります", "ok"), ("sorry", "follow_up"), ("how so?", "follow_up"),
+        ("the bleeding stopped", "good_news"), ("血は止まりました", "good_news"), ("통증은 점점 좋아지고 있어요", "good_news"),
+        ("그래서 된다고요 안된다고요", "follow_up"), ("무슨 말인지 모르겠어요", "follow_up"), ("美到窒息", "good_news"),
+        ("老公說我變醜了", "worry"), ("시술 망했어요 어떡해요", "worry"), ("im scared", "worry"),
+    ],
+)  # fmt: skip
+def test_what_people_say_around_their_questions_is_no_danger(
+    understander: Understander, text: str, key: str
+) -> None:
+    """Each of these once raised an alarm, or was answered with an article."""
+    found = understander.understand(text)
+
+    assert (found.outcome, found.small_talk) == ("smalltalk", key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "没事就是有点喘不上气，老毛病了", "no big deal but my mouth hangs on one side", "飲水會漏", "热得很，38.5度怎么办",
+        "熱っぽいんですけど、お酒飲んでいいですか", "元気は元気、ただ38.7ある", "엄마가열이나고볼이땡땡부었는데어떡하죠", "ㅅㅂ 존나아파",
+        "I took too many painkillers", "痛み止め10錠飲んじゃった", "bit feverish since last night, when can I drink?",
+        "swelling gets worse by the hour, makeup ok?", "眼睛突然看不清，能上班吗",
+    ],
+)  # fmt: skip
+def test_a_danger_waved_away_or_beside_a_question_is_heard(understander: Understander, text: str) -> None:
+    assert understander.understand(text).outcome == "danger"
 
 
 def test_labelled_line_that_is_broken_names_file_and_line() -> None:
