@@ -13,14 +13,14 @@ from intents.evidence import Evidence, SignEvidence
 from intents.lexicon import Lexicon
 from intents.text import Normalised
 
-ALARM = 0.25  # probability of danger from which a plain statement raises the alarm
+ALARM = 0.27  # probability of danger from which a plain statement raises the alarm
 ALARM_MARKED = 0.4  # the same where words make it a question, a denial or a memory
 CLEAR = 0.1  # share that one sign has by itself; below STRONG, less is a vague unease about everything
 STRONG = 0.34  # from here it is a report even where a topic takes the signs' share ("bruise spreading fast")
 PART_ALARM = 0.65  # the same three for one sentence of several: alone it lacks what the others make clear
 PART_ALARM_MARKED = 0.8
 PART_CLEAR = 0.5
-WARY = 0.1  # probability of danger from which nothing routine is answered outright
+WARY = 0.14  # probability of danger from which nothing routine is answered outright
 PART_WARY = 0.2  # the same for one sentence
 FEVER = "fever_infection"
 FEVER_LIKENESS = 0.02  # with a measured temperature, this much likeness to any report is enough

@@ -30,7 +30,9 @@ CHOICES = 0.12  # confidence from which choices are offered
 SURE = 0.85  # confidence in a whole message from which its only question is not looked at by itself
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
-SMALL_TALK = 0.25  # probability from which it is answered as such, where no topic has more
+SMALL_TALK = 0.5  # probability from which it is answered as such
+MOVED = {"good_news", "worry", "follow_up"}  # said in so many ways that
+MOVED_TALK = 0.25  # so much is enough where no topic has more
 CERTAIN = (
     0.9  # probability of danger from which known words of small talk are a report too: staff may have said so
 )
@@ -222,8 +224,7 @@ class Understander:
                 return result("smalltalk", service=service[0], small_talk="hello")
             return result("answer", urgency, service=service[0])
         talk = _best(evidence.small_talk)
-        of_topic = evidence.topics[0][1] if evidence.topics else 0.0
-        if talk and sum(evidence.small_talk.values()) >= max(SMALL_TALK, of_topic) and not verdict.wary:
+        if talk and not verdict.wary and _is_small_talk(talk[0], evidence):
             return result("smalltalk", small_talk=talk[0])
         threshold = self._threshold(matches)
         wary = (
@@ -240,6 +241,11 @@ class Understander:
     def _threshold(self, matches: tuple[Match, ...]) -> float:
         own = self.faq.entries[matches[0].id].threshold if matches else None
         return ANSWER if own is None else own
+
+
+def _is_small_talk(key: str, evidence: Evidence) -> bool:
+    share, of_topic = sum(evidence.small_talk.values()), evidence.topics[0][1] if evidence.topics else 0.0
+    return share >= (max(MOVED_TALK, of_topic) if key in MOVED else SMALL_TALK)
 
 
 def _best(shares: dict[str, float]) -> tuple[str, float] | None:
