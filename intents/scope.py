@@ -49,10 +49,11 @@ _ASKING = (  # how a question begins that stands beside a remark in one sentence
     r"(?:(?:and|but|so) )?(?:can|could|may|should|shall|is|are|will|do|does|when|what|how|where|why|ok)\b|能|可以|可唔可以|可不可以|"
     r"要不要|还能|還能|仲|得唔得|几时|幾時|什么时候|什麼時候"
 )
+# And how a remark ends that a question follows.
 _BESIDE = r"(?<=けど)[、,\s]*|(?<=ですが)[、,\s]*|(?<=ますが)[、,\s]*|(?<=のに)[、,\s]+|(?<=데)[,\s]+|(?<=데요)[,\s]+|(?<=지만)[,\s]+"
 _SENTENCE = rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})"
 _PART = re.compile(_SENTENCE, re.I)
-_CLAUSE_OF_IT = re.compile(
+_REMARK = re.compile(
     rf"{_SENTENCE}|[,，、]\s*(?={_ASKING})|\s(?=(?:能|可以|可唔可以|可不可以|得唔得|飲唔飲得|做唔做得))|{_BESIDE}",
     re.I,
 )
@@ -75,7 +76,7 @@ def parts(text: str) -> list[str]:
 
 def clauses(text: str) -> list[str]:
     """The same, and what a question stands beside in one sentence: "throat a bit tight, can I eat soup"."""
-    return _split(_CLAUSE_OF_IT, text)
+    return _split(_REMARK, text)
 
 
 def _split(pattern: re.Pattern[str], text: str) -> list[str]:

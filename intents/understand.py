@@ -31,11 +31,9 @@ SURE = 0.85  # confidence in a whole message from which its only question is not
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5  # probability from which it is answered as such
-MOVED = {"good_news", "worry", "follow_up"}  # said in so many ways that
-MOVED_TALK = 0.25  # so much is enough where no topic has more
-CERTAIN = (
-    0.9  # probability of danger from which known words of small talk are a report too: staff may have said so
-)
+# What is said in so many ways that less is enough, where no topic has more.
+MOVED = {"good_news": 0.25, "worry": 0.25, "follow_up": 0.25}
+CERTAIN = 0.9  # probability of danger from which known words of small talk report one all the same: staff may say so
 HINT = 0.005  # probability of danger in a whole message from which its sentences are looked at one by one
 
 
@@ -131,14 +129,14 @@ class Understander:
         lexicon = self.brain.lexicon
         return [
             triage.HARMLESS
-            if self._said(evidence) and evidence.danger < CERTAIN
+            if self._said(text.text) and evidence.danger < CERTAIN
             else triage.judge(text, evidence, lexicon)
             for text, evidence in zip(texts, found, strict=True)
         ]
 
-    def _said(self, evidence: Evidence) -> str:
-        """The label of small talk or service that stands in the library word for word and under nothing else, or ""."""
-        return self.brain.verbatim.get(bare(evidence.mended), "")
+    def _said(self, folded: str) -> str:
+        """The label of small talk or service that stands in the library word for word, or ""."""
+        return self.brain.verbatim.get(bare(folded), "")
 
     def _parts(
         self, texts: Sequence[Normalised], found: Sequence[Evidence], verdicts: list[triage.Verdict]
@@ -214,10 +212,10 @@ class Understander:
         if text.is_empty:
             return result("unknown")
         urgency = self.faq.entries[matches[0].id].urgency if matches else "routine"
-        said = self._said(evidence)
-        if said.startswith("~"):
+        said = self._said(evidence.mended)
+        if said.startswith("~") and not verdict.wary:
             return result("smalltalk", small_talk=said[1:])
-        exact = said[1:]
+        exact = said[1:] if said.startswith("@") else ""
         service = (exact, 1.0) if exact else _best(evidence.services)
         if service and service[1] >= SERVICE and (exact or not verdict.wary):
             if service[0] in ("change_language", "help", "source") or not matches:
@@ -245,7 +243,7 @@ class Understander:
 
 def _is_small_talk(key: str, evidence: Evidence) -> bool:
     share, of_topic = sum(evidence.small_talk.values()), evidence.topics[0][1] if evidence.topics else 0.0
-    return share >= (max(MOVED_TALK, of_topic) if key in MOVED else SMALL_TALK)
+    return share >= (max(MOVED[key], of_topic) if key in MOVED else SMALL_TALK)
 
 
 def _best(shares: dict[str, float]) -> tuple[str, float] | None:

@@ -80,7 +80,7 @@ def test_ask_survives_bytes_that_are_no_text(smileline) -> None:  # type: ignore
 
 
 def test_ask_shows_what_there_is_to_choose_from(smileline) -> None:  # type: ignore[no-untyped-def]
-    done = smileline("ask", given=b"hmm mirror lopsided or what\n")
+    done = smileline("ask", given=b"my face thing, is it normal\n")
 
     shown = done.stdout.decode()
     assert shown.rstrip().endswith("]")

@@ -561,7 +561,7 @@ class KnowingChannel(FakeChannel):
 async def test_answers_of_which_the_platform_will_tell_leave_beside_each_other(scene: Scene) -> None:
     scene.channel = KnowingChannel()
     scene.restarted().conversing.turns["fake"] = turns.Turns(lease_seconds=60)
-    assert await in_flight(scene, 20, 0.002) == turns.BESIDE
+    assert await in_flight(scene, 20, 0.02) == turns.BESIDE
 
 
 async def test_answers_of_which_it_will_not_leave_one_after_the_other(scene: Scene) -> None:
