@@ -339,6 +339,16 @@ def test_what_is_said_about_the_last_answer_gets_it_in_short(faq: Faq) -> None:
     assert actions(decision) == ["entry:alcohol", "person"]
 
 
+def test_in_short_means_what_holds_today_too(faq: Faq) -> None:
+    decision = say(faq, "and tomorrow?", FOLLOW_UP, patient=CONSENTED, last_entry="swelling")
+
+    entry, text = faq.entries["swelling"], decision.replies[0].text
+    window = entry.window(3)
+    assert window is not None
+    assert window.text["en"] in text
+    assert entry.answer["en"].splitlines()[0] in text
+
+
 def test_an_answer_that_says_to_call_is_never_shortened(faq: Faq) -> None:
     decision = say(faq, "really?", FOLLOW_UP, last_entry="fever_unwell")
 

@@ -49,11 +49,11 @@ def _told(entry: Entry, words: Wording, day: int | None) -> list[str]:
 
 
 def in_short(entry: Entry, words: Wording, day: int | None) -> str:
-    """The first sentences of the answer; the whole where it says to call."""
+    """What holds today and the first sentences of the answer; the whole where it says to call."""
     told = _told(entry, words, day)
     if urgency_on(entry, day) != "routine":
         return "\n".join(told)
-    return "\n".join(told[0].splitlines()[:SHORT])
+    return "\n".join([*told[:-1], *words.text(entry.answer).splitlines()[:SHORT]])
 
 
 def source_line(entry: Entry, words: Wording) -> str:
