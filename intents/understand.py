@@ -145,7 +145,9 @@ class Understander:
         "Can I drink? And when can I fly?".
         """
         asked: list[dict[str, Match]] = [{} for _ in texts]
-        open_ = [number for number, verdict in enumerate(verdicts) if not verdict.sign]
+        open_ = [
+            n for n, verdict in enumerate(verdicts) if not verdict.sign and verdict is not triage.HARMLESS
+        ]
         parts = [part for number in open_ for part in self._parts_of(number, texts[number], found[number])]
         if not parts:
             return verdicts, asked
