@@ -31,7 +31,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "complaint": (), "laugh": (), "good_news": (), "worry": (), "follow_up": ("answer",), "follow_up_none": (),
     # around an answer
     "source_line": ("sources", "date"), "source_unreviewed": ("sources",), "related": (), "also_asked": (),
-    "in_general": (), "day_known": ("day",),
+    "in_general": (), "day_known": ("day",), "numbers": (),
     # what cannot be read
     "unsupported_photo": (), "unsupported_voice": (), "unsupported_sticker": (), "unsupported_other": (),
     "too_long": (), "empty": (), "rate_limited": (), "error": (), "group_refused": (), "edited": (),

@@ -355,6 +355,13 @@ def test_an_answer_that_says_to_call_is_never_shortened(faq: Faq) -> None:
     assert faq.entries["fever_unwell"].answer["en"].strip() in decision.replies[0].text
 
 
+@pytest.mark.parametrize(("entry", "told"), [("thread_exposure", True), ("alcohol", False)])
+def test_an_answer_that_says_to_call_now_says_whom(faq: Faq, entry: str, told: bool) -> None:
+    [reply] = press(faq, f"entry:{entry}").replies
+
+    assert (Wording(faq, "en")("numbers") in reply.text) is told
+
+
 def test_an_alarm_is_repeated_when_it_is_not_understood(faq: Faq) -> None:
     decision = say(faq, "what do you mean", FOLLOW_UP, last_entry="vision")
 

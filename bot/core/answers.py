@@ -24,7 +24,7 @@ def urgency_on(entry: Entry, day: int | None) -> Urgency:
 
 def answer(entry: Entry, words: Wording, day: int | None, also: Sequence[Match] = ()) -> Message:
     """What holds today first, then the answer, then where it comes from; as buttons what was asked `also`, or what is related."""
-    parts = [*_told(entry, words, day), source_line(entry, words)]
+    parts = [*_told(entry, words, day), *_numbers(entry, words, day), source_line(entry, words)]
     further = [match.id for match in also][:RELATED] or entry.see_also[:RELATED]
     buttons = [entry_button(words, words.faq.entries[id]) for id in further]
     if buttons:
@@ -48,11 +48,16 @@ def _told(entry: Entry, words: Wording, day: int | None) -> list[str]:
     return [today, f"{words('in_general')}\n{general}"]
 
 
+def _numbers(entry: Entry, words: Wording, day: int | None) -> list[str]:
+    """Whom to call, where the answer says to call now: nobody has to look for it at night."""
+    return [words("numbers")] if urgency_on(entry, day) in ("urgent", "emergency") else []
+
+
 def in_short(entry: Entry, words: Wording, day: int | None) -> str:
     """What holds today and the first sentences of the answer; the whole where it says to call."""
     told = _told(entry, words, day)
     if urgency_on(entry, day) != "routine":
-        return "\n".join(told)
+        return "\n".join([*told, *_numbers(entry, words, day)])
     return "\n".join([*told[:-1], *words.text(entry.answer).splitlines()[:SHORT]])
 
 
