@@ -10,7 +10,7 @@ from intents.features import Hashes, read, words
 from intents.lexicon import Lexicon
 from intents.vectors import Floats, Gist, Ints, Vectoriser
 
-STAFF_WEIGHT = 16.0  # how many logits an exact question of the staff adds
+STAFF_WEIGHT = 18.0  # how many logits an exact question of the staff adds
 STAFF_FLOOR = 0.55  # likeness below which a staff question says nothing
 NONE = np.zeros(0, np.int32), np.zeros(0, np.float32)  # labels, logits
 
