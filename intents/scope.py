@@ -45,16 +45,18 @@ _BY_THE_WAY = (
     r"\b(?:also|by the way|btw|anyway|oh and|plus)\b|(?:あと|それと|ちなみに|そういえば|ところで)(?=[、,\s])"
     r"|(?:참고로|그리고|근데|그런데|아 그리고)\s|顺便|順便|另外|还有|還有|对了|對了"
 )
-_ASKING = (  # how a question begins that stands beside a remark in one sentence: "throat a bit tight, can I eat soup"
-    r"(?:(?:and|but|so) )?(?:can|could|may|should|shall|is|are|will|do|does|when|what|how|where|why|ok)\b|能|可以|可唔可以|可不可以|"
-    r"要不要|还能|還能|仲|得唔得|几时|幾時|什么时候|什麼時候"
+# How a question begins that stands beside a remark in one sentence: "throat a bit tight, can I eat soup".
+_MAY_I = "能|可以|可唔可以|可不可以|得唔得|飲唔飲得|做唔做得"
+_ASKING = (
+    r"(?:(?:and|but|so) )?(?:can|could|may|should|shall|is|are|will|do|does|when|what|how|where|why|ok)\b"
+    rf"|{_MAY_I}|要不要|还能|還能|仲|几时|幾時|什么时候|什麼時候"
 )
 # And how a remark ends that a question follows.
 _BESIDE = r"(?<=けど)[、,\s]*|(?<=ですが)[、,\s]*|(?<=ますが)[、,\s]*|(?<=のに)[、,\s]+|(?<=데)[,\s]+|(?<=데요)[,\s]+|(?<=지만)[,\s]+"
 _SENTENCE = rf"(?<=[.!?。！？…;；\n])\s*|[,，、\s](?={_BY_THE_WAY})"
 _PART = re.compile(_SENTENCE, re.I)
 _REMARK = re.compile(
-    rf"{_SENTENCE}|[,，、]\s*(?={_ASKING})|\s(?=(?:能|可以|可唔可以|可不可以|得唔得|飲唔飲得|做唔做得))|{_BESIDE}",
+    rf"{_SENTENCE}|[,，、]\s*(?={_ASKING})|\s(?={_MAY_I})|{_BESIDE}",
     re.I,
 )
 PARTS = 8  # of a message that are looked at one by one

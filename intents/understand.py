@@ -31,8 +31,12 @@ SURE = 0.85  # confidence in a whole message from which its only question is not
 VERBATIM = 0.97  # likeness from which the text is a known phrasing, word for word
 SERVICE = 0.55  # probability from which a word of service is obeyed
 SMALL_TALK = 0.5  # probability from which it is answered as such
-# What is said in so many ways that less is enough, where no topic has more.
-MOVED = {"good_news": 0.25, "worry": 0.25, "follow_up": 0.25}
+OF_MANY_WAYS = (
+    "good_news",
+    "worry",
+    "follow_up",
+)  # said in so many that less is enough, where no topic has more
+LESS = 0.25
 CERTAIN = 0.9  # probability of danger from which known words of small talk report one all the same: staff may say so
 HINT = 0.005  # probability of danger in a whole message from which its sentences are looked at one by one
 
@@ -245,7 +249,7 @@ class Understander:
 
 def _is_small_talk(key: str, evidence: Evidence) -> bool:
     share, of_topic = sum(evidence.small_talk.values()), evidence.topics[0][1] if evidence.topics else 0.0
-    return share >= (max(MOVED[key], of_topic) if key in MOVED else SMALL_TALK)
+    return share >= (max(LESS, of_topic) if key in OF_MANY_WAYS else SMALL_TALK)
 
 
 def _best(shares: dict[str, float]) -> tuple[str, float] | None:
