@@ -145,17 +145,20 @@ def _speller(library: Library, folded: Sequence[str]) -> Speller:
 
 
 def _unmistakable(folded: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
-    """The words of service, which are obeyed, and those of small talk that stand under no other label; and their label."""
+    """The words of service, which are obeyed, and those of small talk that stand under no other label; and their label.
+
+    What reports a danger too is neither.
+    """
     meanings: dict[str, set[str]] = {}
     for item, label in zip(folded, labels, strict=True):
         meanings.setdefault(bare(item), set()).add(label)
     meanings.pop("", None)
-    first = {item: max(found, key=lambda label: (label[0] == "@", label)) for item, found in meanings.items()}
-    return {
-        item: label
-        for item, label in first.items()
-        if label[0] == "@" or (label[0] == "~" and len(meanings[item]) == 1)
-    }
+    found: dict[str, str] = {}
+    for item, all_of_it in meanings.items():
+        first = max(all_of_it, key=lambda label: ("@!".find(label[0]), label))
+        if first[0] == "@" or (first[0] == "~" and len(all_of_it) == 1):
+            found[item] = first
+    return found
 
 
 def _fold_of(item: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 from bot.content_table import table
 from bot.core.checkins import label
 from bot.core.values import Message
-from bot.core.wording import Wording
+from bot.core.wording import Wording, to_traditional
 from bot.review import sheet
 from intents.faq import Entry, Faq
 from intents.faq.rules import text_maps
@@ -251,6 +251,24 @@ def test_buttons_fit_where_they_are_shown(faq: Faq) -> None:
             name.endswith(".label") and not name.startswith("sources")
         ):
             assert len(text) <= 20, (name, text)
+
+
+def test_no_answer_begins_with_a_bare_yes(faq: Faq) -> None:
+    """Asked the other way round ("will they stay for ever?") it would say the opposite."""
+    yes = re.compile(r"yes\b|はい|ええ|네[, ]|예[, ]|会的|是的|对，|可以，|要的|能，", re.I)
+    told = [
+        (entry.id, text)
+        for entry in faq.file.entries
+        for texts in (entry.answer, *(window.text for window in entry.by_day))
+        for text in texts.values()
+    ]
+    assert [pair for pair in told if yes.match(pair[1])] == []
+
+
+def test_taiwan_reads_its_own_words() -> None:
+    shown = to_traditional("做完1个星期还疼，先不要蒸桑拿或汗蒸，也不碰烟酒。疼痛请在复诊时说。")
+
+    assert shown == "做完1週還痛，先不要洗三溫暖或蒸氣浴，也不碰菸酒。疼痛請在回診時說。"
 
 
 def test_placeholders_are_the_same_in_every_language(faq: Faq) -> None:

@@ -170,6 +170,34 @@ def apology(scene: Scene) -> str:
     return scene.faq.message("error", "en")[:30]
 
 
+@pytest.mark.parametrize(
+    ("before", "again"),
+    [
+        (["swollen"], "answer"),
+        (["swollen", "I cannot breathe"], "danger"),
+        (["swollen", "gibberish"], "nothing"),
+        ([], "nothing"),
+    ],
+)
+async def test_what_is_said_of_the_last_reply_is_not_taken_for_an_older_one(
+    scene: Scene, before: list[str], again: str
+) -> None:
+    scene.understands.meanings["really?"] = {"outcome": "smalltalk", "small_talk": "follow_up"}
+    for text in (*before, "really?"):
+        await scene.say(text)
+
+    told = {
+        "answer": scene.faq.entries["swelling"].answer["en"].splitlines()[0],
+        "danger": next(
+            line
+            for line in scene.faq.red_flags["breathing_swallowing"].reply["en"].splitlines()
+            if "{" not in line
+        ),
+        "nothing": scene.faq.message("follow_up_none", "en"),
+    }
+    assert [name for name, words in told.items() if words in scene.channel.last.text] == [again]
+
+
 async def test_a_broken_matcher_gives_the_way_to_a_person(scene: Scene) -> None:
     scene.understands.fails = RuntimeError("broken")
 

@@ -217,6 +217,17 @@ def test_what_was_trained_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert trained.confidence == read.confidence
 
 
+def test_only_what_can_be_nothing_else_is_taken_word_for_word() -> None:
+    told = [
+        ("so what?", "~follow_up"), ("So what!", "~follow_up"), ("hurts", "~follow_up"), ("hurts", "wine"),
+        ("help me", "@person"), ("help me", "!heavy_bleeding"), ("my data", "@my_data"), ("my data", "wine"),
+    ]  # fmt: skip
+    lines = (*small_library().lines, *(Line(text, label, "en") for text, label in told))
+    trained = brain.Brain.train(Library(lines, "told", tuple(sorted({line.label for line in lines}))))
+
+    assert trained.verbatim == {"so what": "~follow_up", "my data": "@my_data"}
+
+
 def _no_training(what: str, _share: float) -> None:
     raise AssertionError(f"trained again: {what}")
 
